@@ -1,0 +1,1 @@
+"""Braid's thinking half: pure functions and networks; imports nothing from `streams`."""

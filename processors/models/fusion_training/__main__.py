@@ -1,0 +1,123 @@
+"""Command line of the training: see the package's docstring for the exact command."""
+
+import argparse
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from processors.models.fusion import FusionNetwork, load_fusion
+from processors.models.fusion_training.encoding import Encoders
+from processors.models.fusion_training.fitting import FitSettings, count_parameters, fit, predict
+from processors.models.fusion_training.scenes import EncodedScene, load_scene
+from processors.models.fusion_training.scoring import choose_thresholds, score_network
+from processors.models.fusion_training.windows import HOP_MS, Window, cut_windows
+from processors.scenes import LineShare
+
+_log = logging.getLogger(__name__)
+
+_FACTS_SCHEMA: Final = "braid.fusion.facts.v1"
+_PHASES_MS: Final = (0, 500, 1000, 1500)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train on the training seeds, choose thresholds on the validation seeds, score on the test seeds."""
+    options = _parse(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    encoders = Encoders(options.models)
+
+    def load(seeds: range, lines: LineShare) -> list[EncodedScene]:
+        scenes = []
+        for seed in seeds:
+            scenes.append(load_scene(seed, lines, options.cache, encoders))
+            _log.info("scene %d of seeds %d to %d", seed, seeds.start, seeds.stop - 1)
+        return scenes
+
+    training = [
+        window
+        for scene in load(options.training_seeds, LineShare.TRAINING)
+        for phase_ms in _PHASES_MS
+        for window in cut_windows(scene, phase_ms)
+    ]
+    validation = _cut_each(load(options.validation_seeds, LineShare.HELD_OUT), options.validation_seeds)
+    test = _cut_each(load(options.test_seeds, LineShare.HELD_OUT), options.test_seeds)
+    settings = FitSettings()
+    network = fit(training, validation, settings)
+    options.out.mkdir(parents=True, exist_ok=True)
+    weights = options.out / "fusion.safetensors"
+    _save(network, weights)
+    # Judged as it will be loaded: after the rounding to half precision.
+    network = load_fusion(weights)
+    thresholds = choose_thresholds(validation, predict(network, validation))
+    facts = {
+        "schema": _FACTS_SCHEMA,
+        "thresholds": thresholds,
+        "seeds": {
+            "training": _span(options.training_seeds),
+            "validation": _span(options.validation_seeds),
+            "test": _span(options.test_seeds),
+            "fit": settings.seed,
+        },
+        "parameters": count_parameters(network),
+        "training_windows": len(training),
+        "test": score_network(network, test, thresholds),
+    }
+    (options.out / "fusion.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    _log.info("%s", json.dumps(facts["test"], indent=2))
+
+
+def _cut_each(scenes: Sequence[EncodedScene], seeds: range) -> list[Window]:
+    """The windows of each scene, the grid beginning somewhere else in each, as streams begin when they like."""
+    phases = (int(np.random.default_rng((seed, 19)).integers(HOP_MS)) for seed in seeds)
+    return [window for scene, phase_ms in zip(scenes, phases, strict=True) for window in cut_windows(scene, phase_ms)]
+
+
+def _save(network: FusionNetwork, path: Path) -> None:
+    tensors = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def _span(seeds: range) -> str:
+    return f"{seeds.start}:{seeds.stop}"
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition(":")
+    try:
+        seeds = range(int(first), int(last))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST:LAST, such as 1000:1010") from None
+    if not seeds or seeds.start < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} names no seeds; expected FIRST below LAST, neither negative")
+    return seeds
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m processors.models.fusion_training",
+        description="Train the fusion network on composed scenes. LAST of a span of seeds is not part of it.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--models", type=Path, required=True, help="repository made by `braid models build`")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for the embeddings of scenes")
+    parser.add_argument("--out", type=Path, required=True, help="folder for fusion.safetensors and fusion.json")
+    parser.add_argument("--training-seeds", type=_seeds, default="1000:1064", help="FIRST:LAST")
+    parser.add_argument("--validation-seeds", type=_seeds, default="2000:2016", help="FIRST:LAST")
+    parser.add_argument("--test-seeds", type=_seeds, default="3000:3024", help="FIRST:LAST")
+    options = parser.parse_args(arguments)
+    spans = [options.training_seeds, options.validation_seeds, options.test_seeds]
+    if any(set(one) & set(other) for index, one in enumerate(spans) for other in spans[index + 1 :]):
+        parser.error("the seeds of training, validation and test overlap; they must be disjoint")
+    return options
+
+
+if __name__ == "__main__":
+    main()

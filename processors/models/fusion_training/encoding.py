@@ -1,0 +1,89 @@
+"""The project's encoders as training runs them: the ONNX graphs of a built model repository, one thread each."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from transformers import AutoTokenizer
+
+from processors.errors import ModelError
+from processors.modality import Modality
+from processors.models.encoders import text_weights_path
+from processors.models.spec import (
+    AUDIO_ENCODER,
+    AUDIO_RATE_HZ,
+    EMBEDDING_DIMS,
+    MAX_TOKENS,
+    TEXT_ENCODER_ONNX,
+    VIDEO_ENCODER,
+)
+from processors.video import decode_frame
+
+__all__ = ["JPEG_QUALITY", "Encoders"]
+
+JPEG_QUALITY = 85
+"""What ingest compresses frames with."""
+
+_BATCH = 16
+_MAX_DECODED_BYTES = 64 * 1024 * 1024
+
+
+class Encoders:
+    """Frames, chunks and lines to embeddings.
+
+    Args:
+        repository: a folder as `braid models build` makes it.
+
+    Raises:
+        ModelError: a model is not there.
+    """
+
+    def __init__(self, repository: Path) -> None:
+        self._video = _open_session(repository, VIDEO_ENCODER.name)
+        self._audio = _open_session(repository, AUDIO_ENCODER.name)
+        self._text = _open_session(repository, TEXT_ENCODER_ONNX.name)
+        self._tokenizer = AutoTokenizer.from_pretrained(text_weights_path(), local_files_only=True)
+
+    def encode_frames(self, jpegs: list[bytes]) -> npt.NDArray[np.float32]:
+        """Float32 [N, 1280] of JPEG frames, decoded as the worker decodes them."""
+        return self._run(
+            self._video,
+            "frames",
+            np.stack([decode_frame(jpeg, max_decoded_bytes=_MAX_DECODED_BYTES).pixels for jpeg in jpegs]),
+        )
+
+    def encode_sound(self, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Float32 [N, 1280] of mono sound at 16 kHz, cut into whole seconds, rounded to 16 bits as a recording is."""
+        rounded = np.round(sound * 32767).astype(np.int16).astype(np.float32) / 32768
+        seconds = len(sound) // AUDIO_RATE_HZ
+        chunks = rounded[: seconds * AUDIO_RATE_HZ].reshape(seconds, AUDIO_RATE_HZ)
+        return self._run(self._audio, "samples", chunks)
+
+    def encode_lines(self, lines: list[str]) -> npt.NDArray[np.float32]:
+        """Float32 [N, 384] of lines of text."""
+        if not lines:
+            return np.zeros((0, EMBEDDING_DIMS[Modality.TRANSCRIPT]), np.float32)
+        tokens = self._tokenizer(lines, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="np")
+        inputs = {name: tokens[name].astype(np.int64) for name in ("input_ids", "attention_mask")}
+        embeddings: npt.NDArray[np.float32] = self._text.run(["embedding"], inputs)[0]
+        return embeddings
+
+    @staticmethod
+    def _run(
+        session: onnxruntime.InferenceSession, name: str, items: npt.NDArray[np.generic]
+    ) -> npt.NDArray[np.float32]:
+        parts = [
+            session.run(["embedding"], {name: items[first : first + _BATCH]})[0]
+            for first in range(0, len(items), _BATCH)
+        ]
+        return np.concatenate(parts)
+
+
+def _open_session(repository: Path, model: str) -> onnxruntime.InferenceSession:
+    path = repository / model / "1" / "model.onnx"
+    if not path.is_file():
+        raise ModelError(f"{path} is missing; build the models with `braid models build`")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,126 @@
+"""From a seed to an encoded scene: composed, compressed, encoded, and kept in a folder for the next run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from processors.modality import Modality
+from processors.models.fusion_training.encoding import JPEG_QUALITY, Encoders
+from processors.scenes import (
+    LabelledEvent,
+    LineShare,
+    Scene,
+    SceneSettings,
+    compose_scene,
+    find_packaged_clip,
+)
+
+__all__ = ["CLIPS", "EncodedScene", "Items", "encode_scene", "load_scene"]
+
+CLIPS: Final = ("bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4")
+_SIZE_PX: Final = (320, 240)
+_CHUNK_MS: Final = 1000
+# A recording has been through a video codec before ingest makes a JPEG of it: a coarser JPEG stands for that.
+_CODEC_QUALITY: Final = (40, 90)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Items:
+    """The items of one modality: embeddings float32 [N, D] and spans int64 [N, 2] in milliseconds, in order of time."""
+
+    embeddings: npt.NDArray[np.float32]
+    spans_ms: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedScene:
+    """What training knows of a scene.
+
+    Attributes:
+        items: per modality.
+        lines: what is said, one per transcript item.
+        events: what happens.
+        duration_ms: length of the scene.
+    """
+
+    items: dict[Modality, Items]
+    lines: tuple[str, ...]
+    events: tuple[LabelledEvent, ...]
+    duration_ms: int
+
+
+def load_scene(seed: int, lines: LineShare, cache: Path, encoders: Encoders) -> EncodedScene:
+    """The encoded scene of a seed, its embeddings read from `cache` or put there.
+
+    Clip, frame rate, loudness and pace are drawn from the seed too, so that a set of seeds is a varied set of scenes.
+    """
+    rng = np.random.default_rng((seed, 17))
+    clip = CLIPS[int(rng.integers(len(CLIPS)))]
+    settings = SceneSettings(
+        seed=seed,
+        duration_s=float(rng.choice([40.0, 50.0])),
+        fps=float(rng.choice([2.5, 5.0])),
+        width_px=_SIZE_PX[0],
+        height_px=_SIZE_PX[1],
+        snr_db=float(rng.uniform(5.0, 15.0)),
+        event_every_s=float(rng.uniform(7.0, 10.0)),
+        lines=lines,
+        clip=find_packaged_clip(clip),
+    )
+    path = cache / f"{seed}-{lines.value}.npz"
+    if path.is_file():
+        # The words and labels are made again in an instant; only the embeddings are worth keeping.
+        scene = compose_scene(settings, np.zeros((1, _SIZE_PX[1], _SIZE_PX[0], 3), np.uint8))
+        with np.load(path, allow_pickle=False) as stored:
+            return _assemble(scene, {modality: stored[modality.value] for modality in Modality})
+    encoded = encode_scene(compose_scene(settings), encoders, np.random.default_rng((seed, 18)))
+    cache.mkdir(parents=True, exist_ok=True)
+    arrays = {modality.value: items.embeddings.astype(np.float16) for modality, items in encoded.items.items()}
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    return encoded
+
+
+def encode_scene(scene: Scene, encoders: Encoders, rng: np.random.Generator | None = None) -> EncodedScene:
+    """Encode a scene as ingest and the encoders do.
+
+    Args:
+        scene: what to encode.
+        encoders: with what.
+        rng: draws for each scene how badly its video was compressed before; without it, it was not.
+    """
+    codec_quality = None if rng is None else int(rng.integers(*_CODEC_QUALITY))
+    jpegs = []
+    for frame in scene.frames():
+        pixels = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+        if codec_quality is not None:
+            pixels = cv2.imdecode(_compress(pixels, codec_quality), cv2.IMREAD_COLOR)
+        jpegs.append(_compress(pixels, JPEG_QUALITY).tobytes())
+    return _assemble(
+        scene,
+        {
+            Modality.VIDEO: encoders.encode_frames(jpegs),
+            Modality.AUDIO: encoders.encode_sound(scene.sound),
+            Modality.TRANSCRIPT: encoders.encode_lines([cue.text for cue in scene.cues]),
+        },
+    )
+
+
+def _compress(pixels: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
+    return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
+
+
+def _assemble(scene: Scene, embeddings: dict[Modality, npt.NDArray[np.generic]]) -> EncodedScene:
+    frames = [(scene.frame_time_ms(index),) * 2 for index in range(len(embeddings[Modality.VIDEO]))]
+    chunks = [(index * _CHUNK_MS, (index + 1) * _CHUNK_MS) for index in range(len(embeddings[Modality.AUDIO]))]
+    segments = [(cue.start_ms, cue.end_ms) for cue in scene.cues]
+    spans = {Modality.VIDEO: frames, Modality.AUDIO: chunks, Modality.TRANSCRIPT: segments}
+    items = {
+        modality: Items(embeddings[modality].astype(np.float32), np.array(spans[modality], np.int64).reshape(-1, 2))
+        for modality in Modality
+    }
+    return EncodedScene(items, tuple(cue.text for cue in scene.cues), scene.labels.events, scene.settings.duration_ms)

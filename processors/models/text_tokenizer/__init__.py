@@ -1,0 +1,1 @@
+"""The Triton model `text_tokenizer`: Triton runs a copy of `model.py`; nothing here imports it."""

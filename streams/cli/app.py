@@ -1,0 +1,39 @@
+"""The command line's frame: registers the commands and turns Braid's errors into messages and exit codes."""
+
+import importlib
+import sys
+
+import typer
+from rich.console import Console
+
+from streams.errors import BraidError
+
+__all__ = ["app", "main"]
+
+_FAMILIES = (
+    "streams.cli.stack",
+    "streams.cli.sources",
+    "streams.cli.worker",
+    "streams.cli.detections",
+    "streams.cli.models",
+    "streams.cli.configuration",
+)
+
+app = typer.Typer(
+    name="braid",
+    help="Line up video, audio and transcripts in event time and turn them into detections that people can trust.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line. Exits 2 on a fault that a person must mend, 1 on any other failure."""
+    for family in _FAMILIES:
+        importlib.import_module(family).register(app)
+    try:
+        app()
+    except BraidError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]braid:[/] {error}", markup=True, highlight=False)
+        sys.exit(error.exit_code)

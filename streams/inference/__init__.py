@@ -1,0 +1,6 @@
+"""Triton: one gRPC channel per model, bounded micro-batches over all sources."""
+
+from streams.inference.batching import MicroBatcher
+from streams.inference.client import Answer, ModelClient, check_models
+
+__all__ = ["Answer", "MicroBatcher", "ModelClient", "check_models"]

@@ -1,0 +1,49 @@
+"""What travels on Kafka: items (CloudEvents binary mode) and detections."""
+
+from streams.records.detections import (
+    DETECTION_SCHEMA,
+    AudioCoverage,
+    Coverage,
+    Detection,
+    ItemRange,
+    TranscriptCoverage,
+    VideoCoverage,
+)
+from streams.records.items import (
+    MAX_SOURCE_ID_CHARS,
+    Item,
+    ItemLimits,
+    KafkaRecord,
+    duration_of_samples_ms,
+    parse_item,
+    source_id_of_key,
+)
+from streams.records.producers import (
+    EncodedRecord,
+    encode_audio_chunk,
+    encode_heartbeat,
+    encode_transcript_segment,
+    encode_video_frame,
+)
+
+__all__ = [
+    "DETECTION_SCHEMA",
+    "MAX_SOURCE_ID_CHARS",
+    "AudioCoverage",
+    "Coverage",
+    "Detection",
+    "EncodedRecord",
+    "Item",
+    "ItemLimits",
+    "ItemRange",
+    "KafkaRecord",
+    "TranscriptCoverage",
+    "VideoCoverage",
+    "duration_of_samples_ms",
+    "encode_audio_chunk",
+    "encode_heartbeat",
+    "encode_transcript_segment",
+    "encode_video_frame",
+    "parse_item",
+    "source_id_of_key",
+]

@@ -1,0 +1,31 @@
+"""One frozen, typed tree of settings: command line > environment > YAML file > default."""
+
+from streams.settings.load import load_settings
+from streams.settings.tree import (
+    KafkaSettings,
+    LimitSettings,
+    ModalitySettings,
+    ModelSettings,
+    RedisSettings,
+    RetentionSettings,
+    Settings,
+    SourceView,
+    TopicSettings,
+    TritonSettings,
+    WindowSettings,
+)
+
+__all__ = [
+    "KafkaSettings",
+    "LimitSettings",
+    "ModalitySettings",
+    "ModelSettings",
+    "RedisSettings",
+    "RetentionSettings",
+    "Settings",
+    "SourceView",
+    "TopicSettings",
+    "TritonSettings",
+    "WindowSettings",
+    "load_settings",
+]

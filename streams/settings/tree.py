@@ -1,0 +1,281 @@
+"""The tree of settings. Every field says what it is for; units stand in the names."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from processors.modality import Modality
+from streams.settings.document import DocumentSource
+
+__all__ = [
+    "KafkaSettings",
+    "LimitSettings",
+    "ModalitySettings",
+    "ModelSettings",
+    "OverloadSettings",
+    "RedisSettings",
+    "RetentionSettings",
+    "Settings",
+    "SourceSettings",
+    "SourceView",
+    "TopicSettings",
+    "TritonSettings",
+    "WindowSettings",
+]
+
+RoleName = Literal["required", "optional", "absent"]
+TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+SourceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class TopicSettings(_Section):
+    """Names of the topics."""
+
+    video: TopicName = "braid.video"
+    """Frames."""
+    audio: TopicName = "braid.audio"
+    """Audio chunks."""
+    transcript: TopicName = "braid.transcript"
+    """Transcript segments."""
+    detections: TopicName = "braid.detections"
+    """Answers, for everyone who listens."""
+    dead_letters: TopicName = "braid.dead-letters"
+    """Items that can't be processed, with the reason."""
+
+    def of(self, modality: Modality) -> str:
+        """The topic that carries a modality's items."""
+        return {Modality.VIDEO: self.video, Modality.AUDIO: self.audio, Modality.TRANSCRIPT: self.transcript}[modality]
+
+
+class KafkaSettings(_Section):
+    """Where the items come from."""
+
+    brokers: str | None = None
+    """Comma-separated `host:port` list; empty: the broker of `braid up` in `data_dir`."""
+    group: str = "braid"
+    """Consumer group of the workers: workers of one group share the work."""
+    partitions: Positive = 4
+    """Partitions of each topic that Braid creates; also the largest useful number of workers."""
+    replication_factor: Positive = 1
+    """Copies of each partition of a topic that Braid creates."""
+    session_timeout_s: Seconds = 10.0
+    """A worker that is silent for so long is replaced."""
+    request_timeout_s: Seconds = 20.0
+    """Longest wait for one answer of the broker."""
+    fetch_max_wait_ms: Positive = 50
+    """Longest wait of one fetch for new records."""
+    topics: TopicSettings = TopicSettings()
+    """Names of the topics."""
+
+
+class RedisSettings(_Section):
+    """Where detections are kept."""
+
+    url: SecretStr | None = None
+    """`redis://[user:password@]host:port/db`, `rediss://` or `unix://`; empty: the Redis of `braid up`."""
+    timeout_s: Seconds = 5.0
+    """Longest wait for one answer."""
+
+
+class TritonSettings(_Section):
+    """Where the models run."""
+
+    grpc: str | None = None
+    """`host:port` of the gRPC endpoint; empty: the Triton of `braid up`."""
+    timeout_s: Seconds = 30.0
+    """Longest wait for one inference."""
+    max_batch: Annotated[int, Field(ge=1, le=64)] = 8
+    """Items sent to a model in one request at most."""
+    max_in_flight: Annotated[int, Field(ge=1, le=32)] = 3
+    """Requests to one model that are under way at a time."""
+
+
+class ModelSettings(_Section):
+    """Names of the models in the Triton repository."""
+
+    repository: Path | None = None
+    """Model repository that `braid up` serves; empty: built into `data_dir`."""
+    video_encoder: str = "video_encoder"
+    """Frames to embeddings."""
+    audio_encoder: str = "audio_encoder"
+    """One second of sound to an embedding."""
+    text_encoder: str = "text_encoder"
+    """Text to an embedding."""
+    fusion: str = "fusion"
+    """A window's embeddings to event probabilities."""
+
+
+class LimitSettings(_Section):
+    """Bounds on what one item and one worker may take."""
+
+    max_item_bytes: Positive = 10_000_000
+    """A larger payload is poison."""
+    max_decoded_bytes: Positive = 100_000_000
+    """A payload that expands to more is poison."""
+    max_item_ms: Positive = 60_000
+    """A longer item is poison."""
+    max_future_ms: NotNegative = 60_000
+    """An item whose event time lies further after its Kafka timestamp is poison."""
+    max_undecoded_bytes: Positive = 128_000_000
+    """Payloads waiting for decoding and encoding; beyond it a worker stops reading until some are done."""
+
+
+class RetentionSettings(_Section):
+    """How long things are kept."""
+
+    detections_s: Positive = 7 * 86_400
+    """Detections in Redis."""
+    topics_s: Positive = 86_400
+    """Records on the topics that Braid creates."""
+    topic_bytes: Positive = 1_000_000_000
+    """Size of one partition of the topics that Braid creates."""
+
+
+class OverloadSettings(_Section):
+    """What happens when more comes than can be answered."""
+
+    shed: Literal["none"] = "none"
+    """`none`: nothing is left out; the lag grows."""
+
+
+class WindowSettings(_Section):
+    """Event-time windows."""
+
+    size_ms: Annotated[int, Field(ge=100)] = 4_000
+    """Length of a window."""
+    hop_ms: Positive = 2_000
+    """A window begins every so often; at most `size_ms`."""
+    out_of_orderness_ms: NotNegative = 500
+    """How far items of one modality may be out of order without waiting for a revision."""
+    allowed_lateness_ms: NotNegative = 10_000
+    """How long after a window's end an item still revises its answer."""
+    idle_timeout_s: Seconds = 5.0
+    """A modality that brings nothing for so long holds nobody back."""
+    max_open_s: Seconds = 30.0
+    """A window is answered after so long, whatever is missing."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.hop_ms > self.size_ms:
+            raise ValueError(
+                f"hop_ms is {self.hop_ms}, more than size_ms, {self.size_ms}: "
+                "items between windows would be lost; lower hop_ms"
+            )
+        least_s = (self.size_ms + self.out_of_orderness_ms) / 1000 + self.idle_timeout_s
+        if self.max_open_s <= least_s:
+            raise ValueError(
+                f"max_open_s is {self.max_open_s:g}; it must exceed size + out-of-orderness + idle timeout, "
+                f"{least_s:g} s here; raise max_open_s"
+            )
+        return self
+
+
+class ModalitySettings(_Section):
+    """What part each modality plays: required (waited for), optional (may revise) or absent (not read)."""
+
+    video: RoleName = "required"
+    """Frames."""
+    audio: RoleName = "required"
+    """Sound."""
+    transcript: RoleName = "optional"
+    """Words."""
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if {self.video, self.audio, self.transcript} == {"absent"}:
+            raise ValueError("all modalities are absent; make at least one required or optional")
+        return self
+
+
+class SourceSettings(_Section):
+    """What differs for one source. `windows` and `modalities` take the same keys as the global sections."""
+
+    group: str | None = None
+    """Sources of one group are told under one key on the detections topic."""
+    windows: dict[str, int | float] = {}
+    """Keys of `windows` that differ."""
+    modalities: dict[str, RoleName] = {}
+    """Keys of `modalities` that differ."""
+
+
+class SourceView(_Section):
+    """The settings in force for one source."""
+
+    source_id: str
+    group: str | None
+    windows: WindowSettings
+    modalities: ModalitySettings
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="BRAID_",
+        env_nested_delimiter="__",
+        use_attribute_docstrings=True,
+        validate_default=True,
+    )
+
+    data_dir: Path = Path(".braid")
+    """Data, logs and addresses of the servers that `braid up` runs."""
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    triton: TritonSettings = TritonSettings()
+    models: ModelSettings = ModelSettings()
+    limits: LimitSettings = LimitSettings()
+    retention: RetentionSettings = RetentionSettings()
+    overload: OverloadSettings = OverloadSettings()
+    windows: WindowSettings = WindowSettings()
+    modalities: ModalitySettings = ModalitySettings()
+    sources: dict[SourceId, SourceSettings] = {}
+    """Per source: what differs from `windows` and `modalities`, and its group."""
+
+    @model_validator(mode="after")
+    def _sources_valid(self) -> Self:
+        for source_id in self.sources:
+            self.for_source(source_id)
+        return self
+
+    def for_source(self, source_id: str) -> SourceView:
+        """The settings in force for a source, whether it is named under `sources` or not."""
+        view = self._views.get(source_id)
+        if view is None:
+            own = self.sources.get(source_id)
+            if own is None:
+                return SourceView(source_id=source_id, group=None, windows=self.windows, modalities=self.modalities)
+            view = self._views[source_id] = SourceView(
+                source_id=source_id,
+                group=own.group,
+                windows=WindowSettings(**(self.windows.model_dump() | own.windows)),
+                modalities=ModalitySettings(**(self.modalities.model_dump() | own.modalities)),
+            )
+        return view
+
+    @cached_property
+    def _views(self) -> dict[str, SourceView]:
+        return {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not read: one file configures everything
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not read either
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line first, then the environment, then the YAML document."""
+        return init_settings, env_settings, DocumentSource(settings_cls)

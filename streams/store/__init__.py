@@ -1,0 +1,32 @@
+"""Detections and positions in Redis: the only room that knows the keys, the scripts and their rules.
+
+A worker connects, checks the server once, takes a fence for each partition number it is given, and then puts and
+finalises under that fence. Every write is atomic, idempotent and answered with what is stored now:
+
+    async with Store.connect(settings, clock_ms) as store:
+        await store.check()
+        fence = await store.take_token("braid", 0)
+        [answer] = await store.put_many([Put(detection, fence)])
+        answer = await store.finalise(detection.id, "watermark", fence)
+
+Readers need neither fence nor check. `docs/reference/redis.md` documents every key.
+"""
+
+from streams.store.identity import detection_id, items_digest
+from streams.store.positions import Position
+from streams.store.store import Store
+from streams.store.writes import Answer, Fence, Finalise, MoveStatus, Put, SealedBy, Status
+
+__all__ = [
+    "Answer",
+    "Fence",
+    "Finalise",
+    "MoveStatus",
+    "Position",
+    "Put",
+    "SealedBy",
+    "Status",
+    "Store",
+    "detection_id",
+    "items_digest",
+]

@@ -1,0 +1,53 @@
+"""Names of the keys in Redis. A source's keys share its hash tag, a partition number's keys its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_PREFIX", "Keys", "window_member"]
+
+DEFAULT_PREFIX = "braid:"
+
+
+def window_member(start_ms: int, end_ms: int) -> str:
+    """How a window is named inside its source: `start_ms/size_ms`."""
+    return f"{start_ms}/{end_ms - start_ms}"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names under one prefix. Source ids have no `/`, so sources and partition numbers cannot collide."""
+
+    prefix: str = DEFAULT_PREFIX
+
+    def detection(self, source_id: str, start_ms: int, end_ms: int) -> str:
+        """Hash: one window's answer."""
+        return f"{self.prefix}{{{source_id}}}:detection:{window_member(start_ms, end_ms)}"
+
+    def timeline(self, source_id: str) -> str:
+        """Sorted set: the source's windows by start."""
+        return f"{self.prefix}{{{source_id}}}:timeline"
+
+    def expiry(self, source_id: str) -> str:
+        """Sorted set: the source's windows by the time at which their detection expires."""
+        return f"{self.prefix}{{{source_id}}}:expiry"
+
+    def final_through(self, source_id: str) -> str:
+        """String: end of the source's last final window."""
+        return f"{self.prefix}{{{source_id}}}:final_through_ms"
+
+    @property
+    def sources(self) -> str:
+        """Sorted set: source ids by the time at which something of theirs was last stored."""
+        return f"{self.prefix}sources"
+
+    def token(self, group: str, partition: int) -> str:
+        """String: the fencing token in force."""
+        return f"{self.prefix}{{{group}/{partition}}}:token"
+
+    def position(self, group: str, partition: int) -> str:
+        """String: how far the work of the partition number is done."""
+        return f"{self.prefix}{{{group}/{partition}}}:position"
+
+    def final_through_all(self, source_ids: Sequence[str]) -> list[str]:
+        """`final_through` of each source, in order."""
+        return [self.final_through(source_id) for source_id in source_ids]

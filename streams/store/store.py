@@ -1,0 +1,203 @@
+"""The store: what may be asked of it. How keys and scripts make that true stands in the modules beside this one."""
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from streams.errors import ContractBroken
+from streams.records import Detection
+from streams.settings import Settings
+from streams.store import readers
+from streams.store.connection import Connection
+from streams.store.identity import detection_id, split_detection_id
+from streams.store.keys import DEFAULT_PREFIX, Keys
+from streams.store.positions import Position
+from streams.store.scripts import ScriptCall, run_scripts
+from streams.store.server import refuse_unfit_server
+from streams.store.write_calls import WriteCalls
+from streams.store.writes import Answer, Fence, Finalise, MoveStatus, Put, SealedBy, Status
+
+__all__ = ["Store"]
+
+
+class Store:
+    """Detections and positions in one Redis. Safe to share between the tasks of one event loop.
+
+    Every call is bounded by `redis.timeout_s` and may raise DependencyUnavailable; each can then be repeated as it is,
+    because every write is idempotent. Made by `connect`; an async context manager that closes itself.
+    """
+
+    def __init__(self, connection: Connection, keys: Keys, calls: WriteCalls) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._calls = calls
+
+    @classmethod
+    def connect(cls, settings: Settings, clock_ms: Callable[[], int], *, key_prefix: str = DEFAULT_PREFIX) -> Self:
+        """Prepare a store; the first call opens the first connection.
+
+        Args:
+            settings: with the server's address filled in.
+            clock_ms: processing time, epoch milliseconds; stamps `stored_ms`.
+            key_prefix: before every key.
+
+        Raises:
+            ConfigurationError: `redis.url` is missing or is not a Redis URL.
+        """
+        keys = Keys(key_prefix)
+        return cls(Connection(settings.redis), keys, WriteCalls(keys, settings.retention, clock_ms))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection. May be called twice."""
+        await self._connection.close()
+
+    async def check(self) -> None:
+        """Refuse a server that cannot keep what it is given; to be called once before the first write.
+
+        Raises:
+            ConfigurationError: the server is too old or evicts; says how to mend it.
+        """
+        info = await self._connection.run("check", lambda redis: redis.info())
+        refuse_unfit_server(info, self._connection.address)
+
+    async def take_token(self, group: str, partition: int) -> Fence:
+        """Become the owner of a partition number; whoever owned it can write nothing from now on."""
+        [token] = await self._run("take token", [self._calls.take_token(group, partition)])
+        return Fence(group, partition, int(token))
+
+    async def put(self, detection: Detection, fence: Fence) -> Answer:
+        """Store one revision of a window: `put_many` of one."""
+        [answer] = await self.put_many([Put(detection, fence)])
+        return answer
+
+    async def put_many(self, puts: Sequence[Put]) -> list[Answer]:
+        """Store revisions in one round trip, in order, each atomic by itself.
+
+        A put is accepted when nothing is stored under its id, or when what is stored is not final and covers no more:
+        frames, audio chunks, samples, covered milliseconds and transcript segments, each for itself. The same digest
+        is a no-op. The store numbers the revisions from 0.
+
+        Returns:
+            One answer per put: stored, same, smaller, final or fenced, and what is stored now.
+
+        Raises:
+            DependencyUnavailable: some may have been stored; put all of them again.
+            ContractBroken: a detection's id does not fit its source and times.
+        """
+        for put in puts:
+            _refuse_wrong_id(put.detection)
+        replies = await self._run("put", [self._calls.put(put) for put in puts])
+        return [_answer(reply) for reply in replies]
+
+    async def finalise(self, detection_id: str, sealed_by: SealedBy, fence: Fence) -> Answer:
+        """Make the stored answer of a window final: `finalise_many` of one."""
+        [answer] = await self.finalise_many([Finalise(detection_id, sealed_by, fence)])
+        return answer
+
+    async def finalise_many(self, finalises: Sequence[Finalise]) -> list[Answer]:
+        """Make answers final in one round trip, in order, each atomic by itself, and move `final_through_ms` forward.
+
+        The caller finalises a source's windows in order of start: `final_through_ms` says that everything before it is
+        final. What is final already stays as it is, `sealed_by` included.
+
+        Returns:
+            One answer per finalise: final, absent or fenced, and what is stored now.
+
+        Raises:
+            DependencyUnavailable: some may have been made final; finalise all of them again.
+            ConfigurationError: an id is malformed.
+        """
+        replies = await self._run("finalise", [self._calls.finalise(finalise) for finalise in finalises])
+        return [_answer(reply) for reply in replies]
+
+    async def read_position(self, group: str, partition: int) -> Position | None:
+        """How far a partition number's work is done; None before its first move.
+
+        Raises:
+            ContractBroken: what is stored is not a position of a known version.
+        """
+        key = self._keys.position(group, partition)
+        return await self._connection.run("read position", lambda redis: readers.read_position(redis, key))
+
+    async def move_position(self, fence: Fence, expected: Position | None, new: Position) -> MoveStatus:
+        """Replace a partition number's position, if it still is the one expected.
+
+        Args:
+            fence: of the partition number.
+            expected: what the caller read or moved last; None when there should be none.
+            new: what takes its place.
+        """
+        [reply] = await self._run("move position", [self._calls.move_position(fence, expected, new)])
+        return MoveStatus(reply.decode())
+
+    async def get(self, detection_id: str) -> Detection | None:
+        """One stored detection; None when there is none (any more).
+
+        Raises:
+            ConfigurationError: the id is malformed.
+        """
+        key = self._keys.detection(*split_detection_id(detection_id))
+        return await self._connection.run("get", lambda redis: readers.read_detection(redis, key))
+
+    async def list_detections(
+        self,
+        source_id: str,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int = 100,
+        *,
+        newest: bool = False,
+    ) -> list[Detection]:
+        """Stored detections of a source, in order of start.
+
+        Args:
+            source_id: whose.
+            from_ms: earliest start; None is unbounded.
+            to_ms: exclusive latest start; None is unbounded.
+            limit: how many at most.
+            newest: when there are more, the last ones rather than the first.
+        """
+        span = readers.Span(from_ms, to_ms, limit, newest)
+        return await self._connection.run(
+            "list", lambda redis: readers.list_detections(redis, self._keys, source_id, span)
+        )
+
+    async def sources(self) -> dict[str, int]:
+        """Source id -> processing time at which something of it was last stored (epoch ms), latest first."""
+        return await self._connection.run("sources", lambda redis: readers.read_sources(redis, self._keys))
+
+    async def final_through_ms(self, source_ids: Sequence[str]) -> dict[str, int]:
+        """Source id -> end of its last final window; sources without one are left out.
+
+        Every window of the source that ends at or before it is final, also when its detection has expired.
+        """
+        return await self._connection.run(
+            "final through", lambda redis: readers.read_final_through(redis, self._keys, source_ids)
+        )
+
+    async def _run(self, what: str, calls: Sequence[ScriptCall]) -> list[Any]:
+        if not calls:
+            return []
+        return await self._connection.run(what, lambda redis: run_scripts(redis, calls))
+
+
+def _refuse_wrong_id(detection: Detection) -> None:
+    expected = detection_id(detection.source_id, detection.start_ms, detection.end_ms)
+    if detection.id != expected:
+        raise ContractBroken(
+            f"put: detection has id {detection.id!r}; expected {expected!r} by its source, start_ms and end_ms",
+            code="contract.detection_id",
+        )
+
+
+def _answer(reply: list[bytes]) -> Answer:
+    status, *body = reply
+    return Answer(Status(status.decode()), readers.parse_detection(body[0]) if body else None)

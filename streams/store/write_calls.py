@@ -1,0 +1,103 @@
+"""Puts, finalises and moves as calls of their scripts: which keys, which arguments."""
+
+import hashlib
+from collections.abc import Callable
+
+from streams.records import Coverage
+from streams.settings import RetentionSettings
+from streams.store.identity import split_detection_id
+from streams.store.keys import Keys, window_member
+from streams.store.positions import Position
+from streams.store.scripts import Script, ScriptCall
+from streams.store.writes import Fence, Finalise, Put
+
+__all__ = ["FINAL_THROUGH_LIFETIMES", "WriteCalls", "coverage_counters"]
+
+# `final_through_ms` must outlive every record that could bring a window back: it lives ten times as long as
+# detections and topics do, and longer with every window that becomes final.
+FINAL_THROUGH_LIFETIMES = 10
+
+_SET_BY_STORE = {"revision", "final", "sealed_by", "stored_ms"}
+
+
+def coverage_counters(coverage: Coverage) -> dict[str, int]:
+    """The counters that a new revision must not lower, by their field in the detection's hash."""
+    return {
+        "video_items": coverage.video.items,
+        "audio_items": coverage.audio.items,
+        "audio_samples": coverage.audio.samples,
+        "audio_covered_ms": coverage.audio.covered_ms,
+        "transcript_items": coverage.transcript.items,
+    }
+
+
+class WriteCalls:
+    """Builds the script calls of one store.
+
+    Args:
+        keys: names of the keys.
+        retention: how long detections live.
+        clock_ms: processing time, epoch milliseconds.
+    """
+
+    def __init__(self, keys: Keys, retention: RetentionSettings, clock_ms: Callable[[], int]) -> None:
+        self._keys = keys
+        self._clock_ms = clock_ms
+        self._retention_ms = retention.detections_s * 1000
+        self._final_through_ms = max(retention.detections_s, retention.topics_s) * 1000 * FINAL_THROUGH_LIFETIMES
+        self._put = Script.read("put")
+        self._finalise = Script.read("finalise")
+        self._take_token = Script.read("take_token")
+        self._move_position = Script.read("move_position")
+
+    def put(self, put: Put) -> ScriptCall:
+        """`put.lua` for one revision of a window."""
+        detection, fence, keys = put.detection, put.fence, self._keys
+        source_id, start_ms, end_ms = detection.source_id, detection.start_ms, detection.end_ms
+        body = detection.model_dump_json(by_alias=True, exclude=_SET_BY_STORE)
+        counters = [part for pair in coverage_counters(detection.coverage).items() for part in pair]
+        return ScriptCall(
+            self._put,
+            [
+                keys.detection(source_id, start_ms, end_ms),
+                keys.timeline(source_id),
+                keys.expiry(source_id),
+                keys.sources,
+                keys.token(fence.group, fence.partition),
+            ],
+            [
+                fence.token,
+                detection.digest,
+                window_member(start_ms, end_ms),
+                start_ms,
+                source_id,
+                self._clock_ms(),
+                self._retention_ms,
+                body.removeprefix("{"),
+                *counters,
+            ],
+        )
+
+    def finalise(self, finalise: Finalise) -> ScriptCall:
+        """`finalise.lua` for one window."""
+        source_id, start_ms, end_ms = split_detection_id(finalise.detection_id)
+        fence, keys = finalise.fence, self._keys
+        return ScriptCall(
+            self._finalise,
+            [
+                keys.detection(source_id, start_ms, end_ms),
+                keys.final_through(source_id),
+                keys.token(fence.group, fence.partition),
+            ],
+            [fence.token, finalise.sealed_by, end_ms, self._final_through_ms],
+        )
+
+    def take_token(self, group: str, partition: int) -> ScriptCall:
+        """`take_token.lua` for one partition number."""
+        return ScriptCall(self._take_token, [self._keys.token(group, partition)], [])
+
+    def move_position(self, fence: Fence, expected: Position | None, new: Position) -> ScriptCall:
+        """`move_position.lua` for one partition number."""
+        expected_sha = hashlib.sha1(expected.to_json(), usedforsecurity=False).hexdigest() if expected else ""
+        keys = [self._keys.position(fence.group, fence.partition), self._keys.token(fence.group, fence.partition)]
+        return ScriptCall(self._move_position, keys, [fence.token, expected_sha, new.to_json()])

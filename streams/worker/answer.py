@@ -1,0 +1,218 @@
+"""From a window's items to the fusion model's input, and from its output to a detection. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.modality import Modality
+from processors.models.spec import (
+    CONTRIBUTION_ORDER,
+    EMBEDDING_DIMS,
+    EVENT_CLASSES,
+    FUSION,
+    MAX_ITEMS,
+)
+from streams.align import Window
+from streams.records import (
+    AudioCoverage,
+    Coverage,
+    Detection,
+    Item,
+    ItemRange,
+    TranscriptCoverage,
+    VideoCoverage,
+)
+from streams.store import items_digest
+from streams.worker.encoders import Content, Encoded
+
+__all__ = [
+    "FusionAnswer",
+    "detection_of",
+    "evenly_sampled",
+    "fusion_inputs",
+    "item_ranges",
+    "samples_inside",
+    "union_ms",
+]
+
+MAX_TRANSCRIPT_BYTES = 4_096
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FusionAnswer:
+    """What the fusion model says of one window.
+
+    Attributes:
+        probabilities: float32 [C].
+        contributions: float32 [3, C], rows in `CONTRIBUTION_ORDER`.
+        embedding: float32 [128].
+        model_version: the version that answered.
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    contributions: npt.NDArray[np.float32]
+    embedding: npt.NDArray[np.float32]
+    model_version: str
+
+
+def fusion_inputs(window: Window[Item], items: Sequence[Encoded]) -> dict[str, npt.NDArray[np.float32]]:
+    """Lay a window's items out as the fusion model takes them, padded, without the batch dimension.
+
+    Args:
+        window: its bounds give times and overlaps.
+        items: in order of modality, start and id.
+
+    Returns:
+        Per modality m: `m` float32 [T, D], `m_time` float32 [T] seconds from the window's start (negative for an item
+        that began before it), `m_weight` float32 [T] share of the item that lies inside; 1 for a point, 0 for padding.
+    """
+    inputs = {tensor.name: np.zeros(tensor.shape, np.float32) for tensor in FUSION.inputs}
+    for modality in CONTRIBUTION_ORDER:
+        own = [encoded for encoded in items if encoded.item.modality is modality]
+        for row, encoded in enumerate(evenly_sampled(own, MAX_ITEMS[modality])):
+            item = encoded.item
+            inputs[modality.value][row] = encoded.content.embedding
+            inputs[f"{modality}_time"][row] = (item.start_ms - window.start_ms) / 1000
+            inputs[f"{modality}_weight"][row] = _share_inside(window, item)
+    return inputs
+
+
+def detection_of(
+    window: Window[Item],
+    items: Sequence[Encoded],
+    answer: FusionAnswer,
+    *,
+    required: Sequence[Modality],
+    thresholds: Mapping[str, float],
+    encoder_versions: Mapping[Modality, tuple[str, str]],
+    fusion_name: str,
+    closed_ms: int,
+) -> Detection:
+    """Put the answer to one window into the documented shape; the store numbers the revision.
+
+    Args:
+        window: closed.
+        items: those that were encoded, in order of modality, start and id.
+        answer: of the fusion model.
+        required: modalities that the source must bring.
+        thresholds: event class -> probability from which it counts as an event.
+        encoder_versions: modality -> name and version of the encoder that embeds it.
+        fusion_name: of the fusion model in the repository.
+        closed_ms: processing time at which the window was first closed.
+    """
+    probabilities = dict(zip(EVENT_CLASSES, _rounded(answer.probabilities), strict=True))
+    above = [name for name in EVENT_CLASSES if probabilities[name] >= thresholds[name]]
+    present = {encoded.item.modality for encoded in items}
+    segments = [encoded.content for encoded in items if encoded.item.modality is Modality.TRANSCRIPT]
+    return Detection(
+        id=window.id,
+        source_id=window.source_id,
+        start_ms=window.start_ms,
+        end_ms=window.end_ms,
+        digest=items_digest(encoded.item.item_id for encoded in items),
+        closed_by=(window.closed_by or "watermark"),
+        coverage=_coverage(window, items),
+        missing=tuple(modality for modality in required if modality not in present),
+        event=max(above, key=lambda name: probabilities[name], default=None),
+        probabilities=probabilities,
+        contributions={
+            modality: dict(zip(EVENT_CLASSES, _rounded(row), strict=True))
+            for modality, row in zip(CONTRIBUTION_ORDER, answer.contributions, strict=True)
+        },
+        embedding=tuple(_rounded(answer.embedding)),
+        text_embedding=_mean_embedding(segments),
+        transcript=_joined(segments),
+        items=tuple(item_ranges([encoded.item for encoded in items])),
+        models=dict(encoder_versions[modality] for modality in sorted(present)) | {fusion_name: answer.model_version},
+        closed_ms=closed_ms,
+    )
+
+
+def evenly_sampled(items: Sequence[Any], at_most: int) -> Sequence[Any]:
+    """All items, or `at_most` of them spread evenly, the first and the last among them."""
+    if len(items) <= at_most:
+        return items
+    return [items[round(index)] for index in np.linspace(0, len(items) - 1, at_most)]
+
+
+def samples_inside(item: Item, samples: int, sample_rate_hz: int, start_ms: int, end_ms: int) -> int:
+    """How many samples of a chunk lie in `[start_ms, end_ms)`; sample i lies at `item.start_ms + i*1000//rate`."""
+
+    def before(moment_ms: int) -> int:
+        return min(samples, max(0, -((item.start_ms - moment_ms) * sample_rate_hz // 1000)))
+
+    return before(end_ms) - before(start_ms)
+
+
+def union_ms(spans: Sequence[tuple[int, int]]) -> int:
+    """Length of the union of half-open spans."""
+    total, reached = 0, None
+    for start_ms, end_ms in sorted(spans):
+        begin_ms = start_ms if reached is None else max(start_ms, reached)
+        total += max(0, end_ms - begin_ms)
+        reached = end_ms if reached is None else max(reached, end_ms)
+    return total
+
+
+def item_ranges(items: Sequence[Item]) -> list[ItemRange]:
+    """Where items are on Kafka, neighbours joined, in order of topic, partition and offset."""
+    ranges: list[ItemRange] = []
+    for topic, partition, offset in sorted((item.topic, item.partition, item.offset) for item in items):
+        last = ranges[-1] if ranges else None
+        if last and (last.topic, last.partition, last.last_offset + 1) == (topic, partition, offset):
+            ranges[-1] = last.model_copy(update={"last_offset": offset})
+        else:
+            ranges.append(ItemRange(topic=topic, partition=partition, first_offset=offset, last_offset=offset))
+    return ranges
+
+
+def _coverage(window: Window[Item], items: Sequence[Encoded]) -> Coverage:
+    counts = {modality: sum(encoded.item.modality is modality for encoded in items) for modality in CONTRIBUTION_ORDER}
+    used = {modality: min(counts[modality], MAX_ITEMS[modality]) for modality in CONTRIBUTION_ORDER}
+    chunks = [encoded for encoded in items if encoded.item.modality is Modality.AUDIO]
+    return Coverage(
+        video=VideoCoverage(items=counts[Modality.VIDEO], used=used[Modality.VIDEO]),
+        audio=AudioCoverage(
+            items=counts[Modality.AUDIO],
+            used=used[Modality.AUDIO],
+            samples=sum(
+                samples_inside(
+                    chunk.item, chunk.content.samples, chunk.content.sample_rate_hz, window.start_ms, window.end_ms
+                )
+                for chunk in chunks
+            ),
+            covered_ms=union_ms(
+                [(max(chunk.item.start_ms, window.start_ms), min(chunk.item.end_ms, window.end_ms)) for chunk in chunks]
+            ),
+        ),
+        transcript=TranscriptCoverage(items=counts[Modality.TRANSCRIPT], used=used[Modality.TRANSCRIPT]),
+    )
+
+
+def _share_inside(window: Window[Item], item: Item) -> float:
+    duration_ms = item.end_ms - item.start_ms
+    if duration_ms <= 0:
+        return 1.0
+    return (min(item.end_ms, window.end_ms) - max(item.start_ms, window.start_ms)) / duration_ms
+
+
+def _mean_embedding(segments: Sequence[Content]) -> tuple[float, ...] | None:
+    if not segments:
+        return None
+    mean = np.mean([segment.embedding for segment in segments], axis=0)
+    if mean.shape != (EMBEDDING_DIMS[Modality.TRANSCRIPT],):
+        raise ValueError(f"text embeddings have shape {mean.shape}, expected [{EMBEDDING_DIMS[Modality.TRANSCRIPT]}]")
+    return tuple(_rounded(mean))
+
+
+def _joined(segments: Sequence[Content]) -> str:
+    text = " ".join(segment.text for segment in segments if segment.text)
+    return text.encode()[:MAX_TRANSCRIPT_BYTES].decode(errors="ignore")
+
+
+def _rounded(values: npt.NDArray[np.float32]) -> list[float]:
+    return [round(value, _DIGITS) for value in values.tolist()]

@@ -1,0 +1,193 @@
+"""From an item's payload to its embedding: decoding in threads, encoding in micro-batches over all sources."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.audio import decode_audio, pieces, resample
+from processors.errors import DecodeError
+from processors.modality import Modality
+from processors.models.spec import AUDIO_ENCODER, AUDIO_RATE_HZ, TEXT_ENCODER, VIDEO_ENCODER, ModelSpec
+from processors.transcript import decode_transcript
+from processors.video import decode_frame
+from streams.errors import PoisonItem
+from streams.inference import MicroBatcher, ModelClient
+from streams.records import Item
+from streams.settings import Settings
+from streams.worker.metrics import STAGE_SECONDS
+from streams.worker.readiness import Readiness
+
+__all__ = ["Content", "Encoded", "Encoder", "ItemEncoders"]
+
+R = TypeVar("R")
+
+_BATCHES_WAITING = 4  # as many batches as keep the line busy; the worker's byte budget bounds what waits before it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Content:
+    """What is kept of an item once it is encoded: kilobytes, whatever the payload's size.
+
+    Attributes:
+        embedding: float32 [D] of the item's modality.
+        samples: of sound, at the rate that it came with.
+        sample_rate_hz: of sound, as it came; 0 for other modalities.
+        text: of a transcript segment.
+    """
+
+    embedding: npt.NDArray[np.float32]
+    samples: int = 0
+    sample_rate_hz: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """One item of a window with its content."""
+
+    item: Item
+    content: Content
+
+
+class Encoder:
+    """One encoder model behind a micro-batcher; owns its channel.
+
+    Attributes:
+        version: of the model that answered last; None before the first answer.
+    """
+
+    def __init__(self, client: ModelClient, spec: ModelSpec, settings: Settings, readiness: Readiness) -> None:
+        """Put `client` behind a batcher with the bounds of `settings.triton`."""
+        self.client = client
+        self.version: str | None = None
+        self._input = spec.inputs[0].name
+        self._output = spec.outputs[0].name
+        self._readiness = readiness
+        bounds = settings.triton
+        self._batcher: MicroBatcher[npt.NDArray[Any], npt.NDArray[np.float32]] = MicroBatcher(
+            self._encode_batch,
+            max_batch=min(bounds.max_batch, spec.max_batch_size),
+            max_in_flight=bounds.max_in_flight,
+            capacity=bounds.max_batch * bounds.max_in_flight * _BATCHES_WAITING,
+        )
+
+    async def encode(self, row: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Embed one row, without the batch dimension.
+
+        Raises:
+            PoisonItem: the model refuses this row, also when it is asked for it alone.
+        """
+        return await self._batcher.submit(row)
+
+    async def close(self) -> None:
+        """End what is under way and close the channel."""
+        await self._batcher.close()
+        await self.client.close()
+
+    async def _encode_batch(
+        self, rows: Sequence[npt.NDArray[Any]]
+    ) -> Sequence[npt.NDArray[np.float32] | BaseException]:
+        try:
+            return await self._infer(rows)
+        except PoisonItem as refusal:
+            if len(rows) == 1:
+                return [refusal]
+            alone = await asyncio.gather(*(self._infer([row]) for row in rows), return_exceptions=True)
+            return [answer if isinstance(answer, BaseException) else answer[0] for answer in alone]
+
+    async def _infer(self, rows: Sequence[npt.NDArray[Any]]) -> Sequence[npt.NDArray[np.float32]]:
+        batch = rows[0][np.newaxis] if len(rows) == 1 else np.stack(rows)
+        ask = partial(self.client.infer, {self._input: batch}, [self._output])
+        answer = await self._readiness.until_available("triton", ask)
+        self.version = answer.model_version
+        embeddings: npt.NDArray[np.float32] = answer.outputs[self._output]
+        return list(embeddings)
+
+
+class ItemEncoders:
+    """Turns the items of all modalities into their content."""
+
+    def __init__(self, address: str, settings: Settings, readiness: Readiness, executor: Executor) -> None:
+        """Open one channel per encoder.
+
+        Args:
+            address: `host:port` of Triton's gRPC endpoint.
+            settings: bounds, timeouts and names of models.
+            readiness: told when Triton is away.
+            executor: threads for decoding.
+        """
+        self._executor = executor
+        self._max_decoded_bytes = settings.limits.max_decoded_bytes
+
+        def encoder(spec: ModelSpec, name: str) -> Encoder:
+            client = ModelClient(address, spec, timeout_s=settings.triton.timeout_s, name=name)
+            return Encoder(client, spec, settings, readiness)
+
+        self.video = encoder(VIDEO_ENCODER, settings.models.video_encoder)
+        self.audio = encoder(AUDIO_ENCODER, settings.models.audio_encoder)
+        self.text = encoder(TEXT_ENCODER, settings.models.text_encoder)
+
+    @property
+    def by_modality(self) -> dict[Modality, Encoder]:
+        """The encoder of each modality."""
+        return {Modality.VIDEO: self.video, Modality.AUDIO: self.audio, Modality.TRANSCRIPT: self.text}
+
+    async def encode(self, item: Item) -> Content:
+        """Decode and encode one item.
+
+        Raises:
+            PoisonItem: its payload cannot be decoded, or its model refuses it.
+        """
+        started = perf_counter()
+        encode = {Modality.VIDEO: self._video, Modality.AUDIO: self._audio, Modality.TRANSCRIPT: self._transcript}
+        content = await encode[item.modality](item)
+        STAGE_SECONDS.labels("encode").observe(perf_counter() - started)
+        return content
+
+    async def close(self) -> None:
+        """End what is under way and close the channels."""
+        await asyncio.gather(*(encoder.close() for encoder in self.by_modality.values()))
+
+    async def _video(self, item: Item) -> Content:
+        frame = await self._decode(partial(decode_frame, item.payload, max_decoded_bytes=self._max_decoded_bytes))
+        return Content(await self.video.encode(frame.pixels))
+
+    async def _audio(self, item: Item) -> Content:
+        pcm, seconds = await self._decode(partial(_decode_sound, item, self._max_decoded_bytes))
+        embeddings = await asyncio.gather(*(self.audio.encode(second) for second in seconds))
+        mean = embeddings[0] if len(embeddings) == 1 else np.mean(embeddings, axis=0, dtype=np.float32)
+        return Content(mean, samples=len(pcm.samples), sample_rate_hz=pcm.sample_rate_hz)
+
+    async def _transcript(self, item: Item) -> Content:
+        segment = await self._decode(partial(decode_transcript, item.payload, item.content_type))
+        text = segment.text.strip()
+        embedding = await self.text.encode(np.array([text.encode()], dtype=np.object_))
+        return Content(embedding, text=text)
+
+    async def _decode(self, decode: Callable[[], R]) -> R:
+        """Run a decoder in a thread: the only place where its errors become poison items."""
+        started = perf_counter()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, decode)
+        except DecodeError as error:
+            raise PoisonItem(str(error), code=error.code, stage="decode") from error
+        finally:
+            STAGE_SECONDS.labels("decode").observe(perf_counter() - started)
+
+
+def _decode_sound(item: Item, max_decoded_bytes: int) -> tuple[Any, npt.NDArray[np.float32]]:
+    pcm = decode_audio(
+        item.payload,
+        item.content_type,
+        item.sample_rate_hz,
+        item.channels,
+        max_decoded_bytes=max_decoded_bytes,
+    )
+    return pcm, pieces(resample(pcm, AUDIO_RATE_HZ).samples)

@@ -1,0 +1,33 @@
+"""What a worker counts; names and labels are part of its interface."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+__all__ = [
+    "CLOSE_TO_STORED",
+    "DEAD_LETTERS",
+    "DETECTIONS",
+    "DUPLICATES",
+    "HELD_RECORDS",
+    "ITEMS",
+    "OPEN_WINDOWS",
+    "RETRIES",
+    "STAGE_SECONDS",
+    "UNDECODED_BYTES",
+]
+
+_LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+
+ITEMS = Counter("braid_items", "Items that went into at least one window.", ["modality"])
+DUPLICATES = Counter("braid_duplicate_items", "Items that every window of theirs held already.", ["modality"])
+DEAD_LETTERS = Counter("braid_dead_letters", "Records written to the dead-letter topic.", ["code", "stage"])
+DETECTIONS = Counter("braid_detections", "Answers acknowledged by the store.", ["kind"])
+RETRIES = Counter("braid_retries", "Calls that are tried again because a dependency was away.", ["dependency"])
+STAGE_SECONDS = Histogram(
+    "braid_stage_seconds", "Time that one item or window spends in a stage.", ["stage"], buckets=_LATENCY_BUCKETS_S
+)
+CLOSE_TO_STORED = Histogram(
+    "braid_close_to_stored_seconds", "From a window's closing to its first stored answer.", buckets=_LATENCY_BUCKETS_S
+)
+OPEN_WINDOWS = Gauge("braid_open_windows", "Windows that are not final yet.", ["partition"])
+HELD_RECORDS = Gauge("braid_held_records", "Records read and not done yet.", ["topic", "partition"])
+UNDECODED_BYTES = Gauge("braid_undecoded_bytes", "Payload bytes waiting to be decoded and encoded.")

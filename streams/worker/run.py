@@ -1,0 +1,151 @@
+"""Start and stop of a worker: one order, with reasons; the reverse on the way down."""
+
+import asyncio
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from processors.models.labels import load_thresholds
+from processors.models.spec import FUSION
+from streams.errors import BraidError, ConfigurationError
+from streams.inference import ModelClient, check_models
+from streams.settings import Settings
+from streams.store import Store
+from streams.telemetry import ProbeServer, configure_logging
+from streams.topics import check_topics
+from streams.worker.app import WorkerApp, WorkerIntake
+from streams.worker.encoders import ItemEncoders
+from streams.worker.outbox import Outbox
+from streams.worker.readiness import Readiness
+from streams.worker.services import Fuser, Services, StoreWriter
+
+__all__ = ["run_worker"]
+
+_DECODE_THREADS = 2
+_STOP_S = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+def run_worker(settings: Settings, name: str, health_host: str, health_port: int) -> None:
+    """Run a worker until SIGTERM or SIGINT; returns after a bounded drain.
+
+    Args:
+        settings: with the addresses of Kafka, Redis and Triton.
+        name: of this worker, unique in its group.
+        health_host: address of the probes.
+        health_port: port of the probes; 0 lets the system choose.
+
+    Raises:
+        ConfigurationError: topics, store or models are not as they must be.
+        BraidError: the worker met an error that no retry mends.
+    """
+    configure_logging()
+    structlog.contextvars.bind_contextvars(worker=name)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings, name, health_host, health_port))
+
+
+async def _run(settings: Settings, name: str, health_host: str, health_port: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, _on_signal, signum, stop)
+    starting = asyncio.create_task(_serve(settings, name, health_host, health_port, stop))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        await asyncio.wait({starting}, timeout=_STOP_S)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        with suppress(asyncio.CancelledError):
+            await starting
+        return
+    await starting
+
+
+def _on_signal(signum: int, stop: asyncio.Event) -> None:
+    if stop.is_set():
+        signal.signal(signum, signal.SIG_DFL)
+        signal.raise_signal(signum)  # the second one kills
+    stop.set()
+
+
+async def _serve(settings: Settings, name: str, health_host: str, health_port: int, stop: asyncio.Event) -> None:
+    if settings.kafka.brokers is None or settings.redis.url is None or settings.triton.grpc is None:
+        raise ConfigurationError("a worker needs the addresses of Kafka, Redis and Triton")
+    readiness = Readiness()
+    async with AsyncExitStack() as stack:
+        # Probes first: an orchestrator sees what is missing while the rest starts.
+        await stack.enter_async_context(ProbeServer(health_host, health_port, lambda: readiness.missing))
+        # The store before any work: a store that evicts is refused before anything is read.
+        store = await stack.enter_async_context(Store.connect(settings, _wall_ms))
+        await readiness.until_available("redis", store.check)
+        # The models next: a wrong model is found before the first item is encoded.
+        executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
+        stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
+        encoders = ItemEncoders(settings.triton.grpc, settings, readiness, executor)
+        stack.push_async_callback(encoders.close)
+        fusion = ModelClient(
+            settings.triton.grpc, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion
+        )
+        fuser = Fuser(fusion, settings, readiness)
+        stack.push_async_callback(fuser.close)
+        clients = [*(encoder.client for encoder in encoders.by_modality.values()), fusion]
+        await readiness.until_available("triton", partial(check_models, clients))
+        # Topics of unequal partition counts would tear sources apart.
+        await readiness.until_available("kafka", partial(check_topics, settings))
+        outbox = await readiness.until_available("kafka", partial(_connected, settings, readiness, name))
+        stack.push_async_exit(outbox)
+        writer = StoreWriter(store, readiness)
+        stack.push_async_callback(writer.close)
+        services = Services(
+            settings, encoders, fuser, writer, outbox, load_thresholds(), _wall_ms, lambda: time.monotonic_ns() // 10**6
+        )
+        # Reading comes last: everything that a record needs is there.
+        await _consume(settings, name, services, readiness, stop)
+
+
+async def _connected(settings: Settings, readiness: Readiness, name: str) -> Outbox:
+    outbox = Outbox(settings, settings.kafka.brokers or "", readiness, client_id=f"braid-{name}")
+    return await outbox.__aenter__()
+
+
+async def _consume(
+    settings: Settings, name: str, services: Services, readiness: Readiness, stop: asyncio.Event
+) -> None:
+    intake = WorkerIntake(services, readiness)
+    datadir = Path(settings.data_dir) / "faust" / name
+    datadir.mkdir(parents=True, exist_ok=True)
+    app = WorkerApp(settings, settings.kafka.brokers or "", name, intake, datadir)
+    committing = asyncio.create_task(intake.commit_forever())
+    stopping = asyncio.create_task(stop.wait())
+    crashed = asyncio.create_task(app._crashed.wait())  # noqa: SLF001 - mode has no public event for it
+    try:
+        await app.start()
+        log.info("worker_started", group=settings.kafka.group)
+        await asyncio.wait({stopping, crashed, intake.failure, committing}, return_when=asyncio.FIRST_COMPLETED)
+        if intake.failure.done():
+            await intake.failure
+        if crashed.done():
+            raise BraidError(f"Faust stopped: {app.crash_reason!r}", code="faust") from app.crash_reason
+        if committing.done():
+            await committing
+        await intake.finish()
+        log.info("worker_drained")
+    finally:
+        for task in (committing, stopping, crashed):
+            task.cancel()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(app.stop(), _STOP_S)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 10**6

@@ -1,0 +1,147 @@
+"""What the work of every partition shares: encoders, fusion, the store and the outbox, each in micro-batches."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.modality import Modality
+from processors.models.spec import FUSION
+from streams.align import AlignSettings, Role, Window
+from streams.inference import MicroBatcher, ModelClient
+from streams.records import Item
+from streams.settings import Settings
+from streams.store import Answer, Fence, Finalise, Put, Store
+from streams.worker.answer import FusionAnswer, fusion_inputs
+from streams.worker.encoders import Encoded, ItemEncoders
+from streams.worker.outbox import Outbox
+from streams.worker.readiness import Readiness
+
+__all__ = ["Fuser", "Services", "StoreWriter", "align_settings"]
+
+_WRITES_PER_ROUND_TRIP = 64  # bounds one pipelined request to about a megabyte of detections
+_WRITES_WAITING = 4_096
+_OUTPUTS = tuple(tensor.name for tensor in FUSION.outputs)
+
+
+class Fuser:
+    """The fusion model behind a micro-batcher: one batch over all sources whose windows closed; owns its channel."""
+
+    def __init__(self, client: ModelClient, settings: Settings, readiness: Readiness) -> None:
+        """Put `client` behind a batcher with the bounds of `settings.triton`."""
+        self.client = client
+        self._readiness = readiness
+        bounds = settings.triton
+        self._batcher: MicroBatcher[dict[str, npt.NDArray[np.float32]], FusionAnswer] = MicroBatcher(
+            self._fuse_batch,
+            max_batch=min(bounds.max_batch, FUSION.max_batch_size),
+            max_in_flight=bounds.max_in_flight,
+            capacity=bounds.max_batch * bounds.max_in_flight,
+        )
+
+    async def fuse(self, window: Window[Item], items: Sequence[Encoded]) -> FusionAnswer:
+        """Ask for one window."""
+        return await self._batcher.submit(fusion_inputs(window, items))
+
+    async def close(self) -> None:
+        """End what is under way and close the channel."""
+        await self._batcher.close()
+        await self.client.close()
+
+    async def _fuse_batch(self, windows: Sequence[dict[str, npt.NDArray[np.float32]]]) -> Sequence[FusionAnswer]:
+        batch = {name: np.stack([window[name] for window in windows]) for name in windows[0]}
+        answer = await self._readiness.until_available("triton", partial(self.client.infer, batch, _OUTPUTS))
+        return [
+            FusionAnswer(probabilities, contributions, embedding, answer.model_version)
+            for probabilities, contributions, embedding in zip(
+                *(answer.outputs[name] for name in _OUTPUTS), strict=True
+            )
+        ]
+
+
+class StoreWriter:
+    """Puts and finalises, many in one round trip."""
+
+    def __init__(self, store: Store, readiness: Readiness) -> None:
+        """Write to `store`; `readiness` is told when it is away."""
+        self._store = store
+        self._readiness = readiness
+        bounds: dict[str, Any] = {
+            "max_batch": _WRITES_PER_ROUND_TRIP,
+            "max_in_flight": 1,  # keeps the writes of one window in order
+            "capacity": _WRITES_WAITING,
+        }
+        self._puts: MicroBatcher[Put, Answer] = MicroBatcher(self._put_batch, **bounds)
+        self._finalises: MicroBatcher[Finalise, Answer] = MicroBatcher(self._finalise_batch, **bounds)
+
+    async def put(self, put: Put) -> Answer:
+        """Store one revision; waits for as long as the store is away."""
+        return await self._puts.submit(put)
+
+    async def finalise(self, finalise: Finalise) -> Answer:
+        """Make a stored answer final; waits for as long as the store is away."""
+        return await self._finalises.submit(finalise)
+
+    async def take_token(self, group: str, partition: int) -> Fence:
+        """Fence off every earlier owner of a partition number; waits for as long as the store is away."""
+        return await self._readiness.until_available("redis", partial(self._store.take_token, group, partition))
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._puts.close()
+        await self._finalises.close()
+
+    async def _put_batch(self, puts: Sequence[Put]) -> Sequence[Answer]:
+        return await self._readiness.until_available("redis", partial(self._store.put_many, puts))
+
+    async def _finalise_batch(self, finalises: Sequence[Finalise]) -> Sequence[Answer]:
+        return await self._readiness.until_available("redis", partial(self._store.finalise_many, finalises))
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a partition's work calls.
+
+    Attributes:
+        settings: in force.
+        encoders: items to content.
+        fuser: windows to answers.
+        writer: answers to the store.
+        outbox: detections and dead letters to Kafka.
+        thresholds: event class -> probability from which it counts as an event.
+        wall_ms: the wall clock, epoch milliseconds.
+        monotonic_ms: a clock that never jumps.
+    """
+
+    settings: Settings
+    encoders: ItemEncoders
+    fuser: Fuser
+    writer: StoreWriter
+    outbox: Outbox
+    thresholds: Mapping[str, float]
+    wall_ms: Callable[[], int]
+    monotonic_ms: Callable[[], int]
+
+    def encoder_versions(self) -> dict[Modality, tuple[str, str]]:
+        """Name and version of the encoder of each modality, as it answered last."""
+        return {
+            modality: (encoder.client.name, encoder.version or "")
+            for modality, encoder in self.encoders.by_modality.items()
+        }
+
+
+def align_settings(settings: Settings, source_id: str) -> AlignSettings:
+    """The event-time settings in force for a source, in the aligner's terms."""
+    view = settings.for_source(source_id)
+    return AlignSettings(
+        size_ms=view.windows.size_ms,
+        hop_ms=view.windows.hop_ms,
+        out_of_orderness_ms=view.windows.out_of_orderness_ms,
+        allowed_lateness_ms=view.windows.allowed_lateness_ms,
+        idle_timeout_ms=round(view.windows.idle_timeout_s * 1000),
+        max_open_ms=round(view.windows.max_open_s * 1000),
+        roles={modality: Role(getattr(view.modalities, modality.value)) for modality in Modality},
+    )

@@ -1,0 +1,181 @@
+"""The rules of event time once more, slow and plain: every source is judged again at every step.
+
+It shares the settings and the names of modalities with the product, and no rule. Nothing is scheduled, cached or
+forgotten here, so it is what the aligner is compared with wherever time matters.
+"""
+
+from dataclasses import dataclass, field
+
+from processors.modality import Modality
+from streams.align import AlignSettings, Role
+
+
+@dataclass(frozen=True)
+class Item:
+    item_id: str
+    modality: Modality
+    start_ms: int
+    end_ms: int
+    timestamp_ms: int
+    source_id: str = "dock-1"
+    is_heartbeat: bool = False
+
+
+def starts_by_looking(start_ms, end_ms, size_ms, hop_ms):
+    """All window starts around an item, each asked whether it overlaps."""
+    end_ms = max(end_ms, start_ms + 1)
+    lowest_k, highest_k = (start_ms - size_ms) // hop_ms - 2, end_ms // hop_ms + 2
+    starts = (k * hop_ms for k in range(lowest_k, highest_k + 1))
+    return [start for start in starts if start < end_ms and start_ms < start + size_ms]
+
+
+@dataclass
+class ModelWindow:
+    source_id: str
+    start_ms: int
+    first_seen_ms: int
+    items: dict = field(default_factory=dict)
+    closed_by: str | None = None
+    sealed_by: str | None = None
+
+
+@dataclass
+class ModelSource:
+    source_id: str
+    settings: AlignSettings
+    first_seen_ms: int
+    watermarks: dict = field(default_factory=dict)
+    last_seen_ms: dict = field(default_factory=dict)
+    source_ms: int | None = None
+    seal_ms: int | None = None
+    windows: dict = field(default_factory=dict)
+    sealed_through_ms: int | None = None
+
+    @property
+    def modalities(self):
+        return [m for m in Modality if self.settings.roles.get(m, Role.ABSENT) is not Role.ABSENT]
+
+    def seen_ms(self, modality):
+        return self.last_seen_ms.get(modality, self.first_seen_ms)
+
+
+class Model:
+    """A worker's partition by the book; `log` holds what happened to which window."""
+
+    def __init__(self, settings_for):
+        self.settings_for = settings_for
+        self.sources = {}
+        self.now_ms = None
+        self.caught_up = False
+        self.log = []
+
+    def pass_time(self, now_ms, caught_up):
+        self.now_ms = now_ms if self.now_ms is None else max(self.now_ms, now_ms)
+        self.caught_up = caught_up
+        for source in self.sources.values():
+            self.judge(source)
+
+    def judge(self, source):
+        settings, now_ms = source.settings, self.now_ms
+        counts = {}
+        for modality in source.modalities:
+            watermark_ms = source.watermarks.get(modality, float("-inf"))
+            if now_ms - source.seen_ms(modality) >= settings.idle_timeout_ms:
+                if self.caught_up:
+                    continue
+                watermark_ms = max(watermark_ms, now_ms - settings.idle_timeout_ms)
+            counts[modality] = watermark_ms
+        required = [counts[m] for m in counts if settings.roles[m] is Role.REQUIRED]
+        if counts:
+            source.source_ms = _later(source.source_ms, min(required or counts.values()))
+            source.seal_ms = _later(source.seal_ms, min(counts.values()))
+        for window in sorted(source.windows.values(), key=lambda w: w.start_ms):
+            end_ms = window.start_ms + settings.size_ms
+            if window.closed_by is None and source.source_ms is not None and source.source_ms >= end_ms:
+                self.close(window, "watermark")
+            if window.closed_by is None and now_ms - window.first_seen_ms >= settings.max_open_ms:
+                self.close(window, "max_open")
+            if source.seal_ms is not None and source.seal_ms >= end_ms + settings.allowed_lateness_ms:
+                self.seal(source, window, "watermark")
+        if now_ms - max(source.seen_ms(m) for m in source.modalities) >= settings.max_open_ms:
+            for window in sorted(source.windows.values(), key=lambda w: w.start_ms):
+                source.sealed_through_ms = _later(source.sealed_through_ms, window.start_ms)
+                self.seal(source, window, "vanished")
+
+    def close(self, window, by):
+        window.closed_by = by
+        self.log.append(("closed", window))
+
+    def seal(self, source, window, by):
+        window.sealed_by = by
+        del source.windows[window.start_ms]
+        self.log.append(("sealed", window))
+
+    def add(self, item, now_ms, caught_up):
+        """Returns (starts it went into, late for, held by), or None for an item of an absent modality."""
+        self.pass_time(now_ms, caught_up)
+        settings = self.settings_for(item.source_id)
+        if settings.roles.get(item.modality, Role.ABSENT) is Role.ABSENT:
+            return None
+        source = self.sources.get(item.source_id)
+        if source is None:
+            source = self.sources[item.source_id] = ModelSource(item.source_id, settings, self.now_ms)
+        placed, late_for, held_by = [], 0, 0
+        if not item.is_heartbeat:
+            for start_ms in starts_by_looking(item.start_ms, item.end_ms, settings.size_ms, settings.hop_ms):
+                bound_ms = start_ms + settings.size_ms + settings.allowed_lateness_ms
+                by_seal = source.seal_ms is not None and source.seal_ms >= bound_ms
+                by_own = source.watermarks.get(item.modality, float("-inf")) >= bound_ms
+                by_hand = source.sealed_through_ms is not None and start_ms <= source.sealed_through_ms
+                if by_seal or by_own or by_hand:
+                    late_for += 1
+                    continue
+                window = source.windows.get(start_ms)
+                if window is None:
+                    window = source.windows[start_ms] = ModelWindow(item.source_id, start_ms, self.now_ms)
+                if item.item_id in window.items:
+                    held_by += 1
+                    continue
+                if window.closed_by is not None:
+                    self.log.append(("revised", window))
+                window.items[item.item_id] = item
+                placed.append(start_ms)
+        source.last_seen_ms[item.modality] = self.now_ms
+        reached_ms = min(item.end_ms, item.timestamp_ms) - settings.out_of_orderness_ms
+        source.watermarks[item.modality] = _later(source.watermarks.get(item.modality), reached_ms)
+        self.judge(source)
+        return placed, late_for, held_by
+
+    def seal_oldest(self):
+        windows = [w for source in self.sources.values() for w in source.windows.values()]
+        if windows:
+            window = min(windows, key=lambda w: (w.start_ms, w.source_id))
+            source = self.sources[window.source_id]
+            source.sealed_through_ms = _later(source.sealed_through_ms, window.start_ms)
+            if window.closed_by is None:
+                self.close(window, "memory")
+            self.seal(source, window, "memory")
+
+    def drain(self):
+        """What `advance` is to say: by start and source; closed stands for its revisions; each at most once."""
+        happened = {}
+        for what, window in self.log:
+            happened.setdefault((window.start_ms, window.source_id), (window, set()))[1].add(what)
+        self.log = []
+        told = []
+        for _, (window, what) in sorted(happened.items()):
+            if "closed" in what:
+                what.discard("revised")
+            told += [(kind, *facts(window)) for kind in ("closed", "revised", "sealed") if kind in what]
+        return told
+
+
+def facts(window):
+    """What must be equal of two windows, whoever built them."""
+    return window.source_id, window.start_ms, window.first_seen_ms, window.closed_by, window.sealed_by, [*window.items]
+
+
+def _later(before_ms, after_ms):
+    if after_ms == float("-inf"):
+        return before_ms
+    return after_ms if before_ms is None else max(before_ms, after_ms)

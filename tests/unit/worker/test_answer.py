@@ -1,0 +1,136 @@
+"""A window's items as the fusion model's input, and as coverage."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.modality import Modality
+from processors.models.spec import EVENT_CLASSES, MAX_FRAMES
+from streams.records import Item
+from streams.worker.answer import (
+    FusionAnswer,
+    detection_of,
+    evenly_sampled,
+    fusion_inputs,
+    item_ranges,
+    samples_inside,
+    union_ms,
+)
+from streams.worker.encoders import Content, Encoded
+
+DIMS = {Modality.VIDEO: 1280, Modality.AUDIO: 1280, Modality.TRANSCRIPT: 384}
+WINDOW = SimpleNamespace(id="dock-1/4000/4000", source_id="dock-1", start_ms=4_000, end_ms=8_000, closed_by="watermark")
+
+
+def item(modality, start_ms, end_ms=None, offset=0):
+    end_ms = start_ms if end_ms is None else end_ms
+    item_id = f"{modality}-{start_ms}"
+    return Item(
+        item_id, "dock-1", modality, start_ms, end_ms, end_ms, False, modality, 0, offset, None, None, None, b""
+    )
+
+
+def encoded(modality, start_ms, end_ms=None, *, fill=1.0, samples=0, rate=0, text="", offset=0):
+    content = Content(np.full(DIMS[modality], fill, np.float32), samples, rate, text)
+    return Encoded(item(modality, start_ms, end_ms, offset), content)
+
+
+def answered(items, probabilities=(0.1, 0.8, 0.2, 0.3), thresholds=0.5):
+    answer = FusionAnswer(
+        np.array(probabilities, np.float32), np.zeros((3, 4), np.float32), np.zeros(128, np.float32), "1"
+    )
+    return detection_of(
+        WINDOW,
+        items,
+        answer,
+        required=[Modality.VIDEO, Modality.AUDIO],
+        thresholds=dict.fromkeys(EVENT_CLASSES, thresholds),
+        encoder_versions={modality: (f"{modality}_encoder", "1") for modality in Modality},
+        fusion_name="fusion",
+        closed_ms=9_000,
+    )
+
+
+def test_a_frame_weighs_one_and_is_placed_in_seconds_from_the_start():
+    inputs = fusion_inputs(WINDOW, [encoded(Modality.VIDEO, 5_500)])
+    assert inputs["video_time"][0] == pytest.approx(1.5)
+    assert inputs["video_weight"].tolist() == [1.0] + [0.0] * (MAX_FRAMES - 1)
+
+
+def test_a_chunk_that_began_before_the_window_weighs_what_lies_inside():
+    inputs = fusion_inputs(WINDOW, [encoded(Modality.AUDIO, 3_750, 4_750)])
+    assert inputs["audio_time"][0] == pytest.approx(-0.25)
+    assert inputs["audio_weight"][0] == pytest.approx(0.75)
+
+
+def test_more_frames_than_the_model_takes_are_sampled_evenly_and_said():
+    frames = [encoded(Modality.VIDEO, 4_000 + 40 * k, fill=k) for k in range(100)]
+    inputs = fusion_inputs(WINDOW, frames)
+    assert inputs["video"][0, 0] == 0
+    assert inputs["video"][MAX_FRAMES - 1, 0] == 99
+    coverage = answered(frames).coverage.video
+    assert (coverage.items, coverage.used) == (100, MAX_FRAMES)
+
+
+def test_the_event_is_the_most_probable_class_above_its_threshold():
+    assert answered([encoded(Modality.VIDEO, 5_000)]).event == "collision"
+    assert answered([encoded(Modality.VIDEO, 5_000)], thresholds=0.9).event is None
+
+
+def test_required_modalities_that_brought_nothing_are_missing():
+    assert answered([encoded(Modality.VIDEO, 5_000)]).missing == (Modality.AUDIO,)
+    assert answered([]).missing == (Modality.VIDEO, Modality.AUDIO)
+
+
+def test_a_detection_names_the_models_that_took_part():
+    assert answered([encoded(Modality.AUDIO, 4_000, 5_000)]).models == {"audio_encoder": "1", "fusion": "1"}
+
+
+def test_words_are_joined_in_order_and_cut_to_four_kilobytes():
+    words = [encoded(Modality.TRANSCRIPT, 4_000 + k, 4_500 + k, text="ä" * 1_500) for k in range(2)]
+    transcript = answered(words).transcript
+    assert len(transcript.encode()) <= 4_096
+    assert transcript.startswith("ä")
+
+
+@given(
+    st.integers(0, 3_000),
+    st.integers(1, 5_000),
+    st.sampled_from([8_000, 16_000, 44_100]),
+    st.integers(0, 4_000),
+    st.integers(0, 4_000),
+)
+def test_samples_inside_counts_exactly_those_whose_moment_lies_inside(start_ms, samples, rate, from_ms, length_ms):
+    chunk = item(Modality.AUDIO, start_ms)
+    brute = sum(from_ms <= start_ms + i * 1000 // rate < from_ms + length_ms for i in range(samples))
+    assert samples_inside(chunk, samples, rate, from_ms, from_ms + length_ms) == brute
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)).map(lambda pair: (pair[0], pair[0] + pair[1]))))
+def test_a_union_counts_every_millisecond_once(spans):
+    assert union_ms(spans) == len({ms for start, end in spans for ms in range(start, end)})
+
+
+@given(st.sets(st.tuples(st.sampled_from("ab"), st.integers(0, 1), st.integers(0, 30))))
+def test_ranges_list_exactly_the_records_given(places):
+    items = [item(Modality.VIDEO, 0) for _ in places]
+    for one, (topic, partition, offset) in zip(items, places, strict=True):
+        one.topic, one.partition, one.offset = topic, partition, offset
+    listed = {
+        (found.topic, found.partition, offset)
+        for found in item_ranges(items)
+        for offset in range(found.first_offset, found.last_offset + 1)
+    }
+    assert listed == places
+
+
+@given(st.integers(0, 200), st.integers(2, 40))
+def test_an_even_sample_keeps_the_ends_and_the_order(count, at_most):
+    sample = list(evenly_sampled(range(count), at_most))
+    assert len(sample) == min(count, at_most)
+    assert sample == sorted(set(sample))
+    if count:
+        assert (sample[0], sample[-1]) == (0, count - 1)
