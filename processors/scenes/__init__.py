@@ -4,7 +4,7 @@
 """
 
 from processors.scenes.clip import find_packaged_clip, read_clip
-from processors.scenes.compose import Scene, compose_scene
+from processors.scenes.compose import Scene, compose_scene, label_scene
 from processors.scenes.labels import EVENT_KINDS, LABELS_SCHEMA, Cue, LabelledEvent, SceneLabels
 from processors.scenes.settings import LineShare, SceneError, SceneSettings
 from processors.scenes.synthesis import SOUND_RATE_HZ
@@ -22,5 +22,6 @@ __all__ = [
     "SceneSettings",
     "compose_scene",
     "find_packaged_clip",
+    "label_scene",
     "read_clip",
 ]

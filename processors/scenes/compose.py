@@ -14,7 +14,7 @@ from processors.scenes.schedule import Happening, Schedule, plan_scene
 from processors.scenes.settings import SceneSettings
 from processors.scenes.soundtrack import compose_sound
 
-__all__ = ["Scene", "compose_scene"]
+__all__ = ["Scene", "compose_scene", "label_scene"]
 
 # Each part of a scene draws from a stream of its own: a change of one leaves the others as they are.
 _SCHEDULE_STREAM, _BACKDROP_STREAM, _SOUND_STREAM = range(3)
@@ -91,10 +91,23 @@ def compose_scene(settings: SceneSettings, footage: NDArray[np.uint8] | None = N
     if footage is None:
         clip = settings.clip or find_packaged_clip()
         footage = read_clip(clip, width_px=settings.width_px, height_px=settings.height_px, fps=settings.fps)
-    schedule = plan_scene(settings, np.random.default_rng((settings.seed, _SCHEDULE_STREAM)))
+    schedule = _plan(settings)
     sound = compose_sound(settings, schedule, np.random.default_rng((settings.seed, _SOUND_STREAM)))
+    return Scene(settings, sound, schedule.cues, _label(settings, schedule), schedule, footage)
+
+
+def label_scene(settings: SceneSettings) -> tuple[SceneLabels, tuple[Cue, ...]]:
+    """The labels and cues that `compose_scene` would give, without composing anything."""
+    schedule = _plan(settings)
+    return _label(settings, schedule), schedule.cues
+
+
+def _plan(settings: SceneSettings) -> Schedule:
+    return plan_scene(settings, np.random.default_rng((settings.seed, _SCHEDULE_STREAM)))
+
+
+def _label(settings: SceneSettings, schedule: Schedule) -> SceneLabels:
     events = tuple(
         LabelledEvent(event.kind, event.start_ms, event.end_ms, event.modalities) for event in schedule.events
     )
-    labels = SceneLabels(settings.seed, settings.duration_ms, events)
-    return Scene(settings, sound, schedule.cues, labels, schedule, footage)
+    return SceneLabels(settings.seed, settings.duration_ms, events)

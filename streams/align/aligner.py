@@ -115,10 +115,10 @@ class Aligner(Generic[ItemT]):
     def restore(
         self, source_id: str, watermarks: Mapping[Modality, int], *, final_through_ms: int | None = None
     ) -> None:
-        """Continue where an earlier run stood; before items of the source are added, or when it comes into sight.
+        """Continue where an earlier run stood; to be called before the first item of the source is added.
 
         Marks are only ever raised. The modalities of a source that was not in sight count as seen at the present
-        reading of the clock, or at the first.
+        reading of the clock, or at the first. Windows that are already held stay as they are.
 
         Args:
             source_id: the source.

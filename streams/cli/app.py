@@ -11,6 +11,7 @@ from streams.errors import BraidError
 __all__ = ["app", "main"]
 
 _FAMILIES = (
+    "streams.cli.demo",
     "streams.cli.stack",
     "streams.cli.sources",
     "streams.cli.worker",

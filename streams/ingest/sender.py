@@ -13,6 +13,7 @@ from processors.modality import Modality
 from streams.errors import BraidError, ConfigurationError, DependencyUnavailable
 from streams.records import EncodedRecord
 from streams.settings import Settings
+from streams.topics import HEADER_BYTES, check_topics
 
 __all__ = ["Sender"]
 
@@ -20,8 +21,6 @@ _MAX_IN_FLIGHT = 256
 # Several frames travel in one request; a single larger one still goes, in a batch of its own.
 _BATCH_BYTES = 512 * 1024
 _LINGER_MS = 5
-# Room for headers and framing around a payload of the largest size.
-_FRAMING_BYTES = 16 * 1024
 # A broker that restarts is waited for this many request timeouts before the run is given up.
 _PATIENCE = 3
 _CLOSE_S = 5.0
@@ -46,10 +45,11 @@ class Sender:
         """
         if settings.kafka.brokers is None:
             raise ConfigurationError("kafka.brokers is not set; start the servers with `braid up`, or name the brokers")
+        self._settings = settings
         self._brokers = settings.kafka.brokers
         self._topics = {modality: settings.kafka.topics.of(modality) for modality in sorted(modalities)}
         self._timeout_s = settings.kafka.request_timeout_s
-        self._max_request_bytes = settings.limits.max_item_bytes + _FRAMING_BYTES
+        self._max_request_bytes = settings.limits.max_item_bytes + HEADER_BYTES
         self._producer: AIOKafkaProducer | None = None
         self._in_flight: deque[tuple[asyncio.Future[object], Callable[[], None]]] = deque()
 
@@ -58,8 +58,9 @@ class Sender:
 
         Raises:
             DependencyUnavailable: no broker answers.
-            ConfigurationError: a topic is missing, or the topics' partition counts differ.
+            ConfigurationError: a topic is missing, or the topics have unequal numbers of partitions.
         """
+        await check_topics(self._settings)
         self._producer = AIOKafkaProducer(
             bootstrap_servers=self._brokers,
             client_id="braid-ingest",
@@ -73,16 +74,9 @@ class Sender:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._producer.start()
-                counts = {topic: len(await self._producer.partitions_for(topic)) for topic in self._topics.values()}
         except (KafkaError, OSError, TimeoutError) as error:
             await self._close()
             raise self._translated(error) from error
-        if len(set(counts.values())) > 1:
-            await self._close()
-            raise ConfigurationError(
-                f"the topics have different numbers of partitions: {counts}; a source's frames, sound and words would "
-                "go to different workers; give all the same number"
-            )
         return self
 
     async def __aexit__(self, *_raised: object) -> None:

@@ -14,7 +14,6 @@ __all__ = ["Service", "ServicePlan"]
 
 _PROBE_TIMEOUT_S = 5.0
 _PROBE_EVERY_S = 0.05
-_FIRST_BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
 _HEALTHY_AFTER_S = 60.0
 
@@ -33,6 +32,7 @@ class ServicePlan:
         restarts: how often in a row it is started again before it is given up; None: always.
         health: `host:port` of its health endpoint, if it has one.
         clean_up: removes what it leaves outside the data directory when it is killed.
+        first_backoff_s: how long to wait before the first restart; each further one in a row waits twice as long.
     """
 
     name: str
@@ -43,6 +43,7 @@ class ServicePlan:
     restarts: int | None = None
     health: str | None = None
     clean_up: Callable[[], None] | None = None
+    first_backoff_s: float = 0.5
 
 
 class Service:
@@ -81,14 +82,14 @@ class Service:
             DependencyUnavailable: it died too often in a row.
         """
         loop = asyncio.get_running_loop()
-        deaths, backoff_s = 0, _FIRST_BACKOFF_S
+        deaths, backoff_s = 0, self.plan.first_backoff_s
         while self._child is not None:
             since_s = loop.time()
             fault = f"ended with exit code {await self._child.wait()}"
             await self._child.kill()
             while True:
                 if loop.time() - since_s > _HEALTHY_AFTER_S:
-                    deaths, backoff_s = 0, _FIRST_BACKOFF_S
+                    deaths, backoff_s = 0, self.plan.first_backoff_s
                 deaths += 1
                 self._set("restarting", None)
                 if self.plan.restarts is not None and deaths > self.plan.restarts:
@@ -110,15 +111,15 @@ class Service:
 
     async def stop(self) -> None:
         """Stop the process: SIGTERM, then SIGKILL. Idempotent."""
-        child, self._child = self._child, None
-        if child is not None and not await child.stop(self.plan.stop_within_s):
+        if self._child is not None and not await self._child.stop(self.plan.stop_within_s):
             self._say(f"{self.plan.name} did not stop within {self.plan.stop_within_s:g} s and was killed")
+        self._child = None
         if self.plan.clean_up is not None:
             self.plan.clean_up()
         self._set("stopped", None)
 
     def kill(self) -> None:
-        """SIGKILL at once, for a person who does not want to wait; `stop` still reaps it."""
+        """SIGKILL at once, for a person who does not want to wait; a `stop` under way ends then."""
         if self._child is not None:
             self._child.kill_now()
 

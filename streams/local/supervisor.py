@@ -30,7 +30,7 @@ from streams.topics import ensure_topics
 
 __all__ = ["StackPlan", "Supervisor"]
 
-_SERVER_READY_S = 60.0
+_SERVER_READY_S = 120.0
 _WORKER_READY_S = 60.0
 # Workers, then servers: together within the 15 s that a stop may take.
 _WORKER_STOP_S = 7.0
@@ -80,7 +80,9 @@ class Supervisor:
             *(f"worker-{number}" for number in range(1, plan.workers + 1)),
         )
         self._signals_seen = 0
-        self._owner = StackState(pid=0, mark=None)
+        self._pid = os.getpid()
+        self._mark = start_mark(self._pid)
+        self._ports = PortBook(self._directory.ports, plan.pinned_ports, random.Random())  # noqa: S311 - no secrets
 
     async def run(self) -> None:
         """Run the stack until SIGINT, SIGTERM or SIGHUP; a second signal kills what has not stopped yet.
@@ -91,21 +93,18 @@ class Supervisor:
         """
         with self._directory.owned():
             self._end_strays()
-            self._ports = PortBook(self._directory.ports, self._plan.pinned_ports, random.Random())  # noqa: S311 - no secret
-            self._owner = StackState(pid=os.getpid(), mark=start_mark(os.getpid()))
-            self._save()
             work = asyncio.create_task(self._start_and_keep())
             loop = asyncio.get_running_loop()
             for number in _SIGNALS:
-                loop.add_signal_handler(number, self._on_signal, work)
+                if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) sets it
+                    loop.add_signal_handler(number, self._on_signal, work)
+            self._save()
             try:
                 with suppress(asyncio.CancelledError):
                     await work
             finally:
                 await self._stop()
                 self._directory.forget()
-                for number in _SIGNALS:
-                    loop.remove_signal_handler(number)
 
     async def _start_and_keep(self) -> None:
         for start, _reason in self._start_order():
@@ -227,8 +226,8 @@ class Supervisor:
     def _state(self) -> StackState:
         records = {service.record.name: service.record for service in (*self._servers, *self._workers)}
         return StackState(
-            pid=self._owner.pid,
-            mark=self._owner.mark,
+            pid=self._pid,
+            mark=self._mark,
             kafka=self._addresses.get("kafka"),
             redis=self._addresses.get("redis"),
             triton_grpc=self._addresses.get("triton"),

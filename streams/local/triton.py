@@ -84,7 +84,7 @@ class EmbeddedTriton:
                 f"--exit-timeout-secs={_EXIT_TIMEOUT_S}",
             ),
             {
-                "LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)),
+                "LD_LIBRARY_PATH": os.pathsep.join([*map(str, libraries), *_library_path()]),
                 "BRAID_SITE_PACKAGES": sysconfig.get_path("purelib"),
                 "BRAID_TRITON_THREADS": os.environ.get("BRAID_TRITON_THREADS", str(len(os.sched_getaffinity(0)))),
             },
@@ -183,6 +183,10 @@ def _pytriton_home() -> Path:
             code="configuration.no_triton",
         )
     return Path(package.origin).parent
+
+
+def _library_path() -> list[str]:
+    return [path] if (path := os.environ.get("LD_LIBRARY_PATH")) else []
 
 
 def _make_executable(program: Path) -> None:

@@ -78,20 +78,31 @@ async def test_a_restarted_server_is_found_again_with_tokens_and_answers(
         assert (await store.put(make_detection(4000), fence)).status is Status.STORED
 
 
-async def test_a_server_that_does_not_answer_is_given_up_in_time(start_redis, open_store):
-    async def stay_silent(reader, writer):
-        await reader.read()
-        writer.close()
+async def stay_silent(reader, writer):
+    await reader.read()
+    writer.close()
 
-    silent = await asyncio.start_server(stay_silent, "127.0.0.1", 0)
-    port = silent.sockets[0].getsockname()[1]
+
+async def answer_byte_by_byte(reader, writer):
+    ending = asyncio.create_task(reader.read())
+    writer.write(b"+")
+    while not (await asyncio.wait([ending], timeout=0.03))[0]:
+        writer.write(b"O")
+    writer.close()
+
+
+@pytest.mark.parametrize("behaviour", [stay_silent, answer_byte_by_byte])
+async def test_a_server_that_does_not_finish_its_answer_is_given_up_in_time(open_store, behaviour):
+    server = await asyncio.start_server(behaviour, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
     async with open_store(None, url=f"redis://127.0.0.1:{port}/0", timeout_s=0.1) as store:
         begun = time.monotonic()
-        with pytest.raises(DependencyUnavailable):
-            await store.get("dock-1/0/4000")
-        assert time.monotonic() - begun < 1.0
-    silent.close()
-    await silent.wait_closed()
+        with pytest.raises(DependencyUnavailable, match=r"get: .* did not answer within 0\.1 s"):
+            async with asyncio.timeout(3.0):
+                await store.get("dock-1/0/4000")
+        assert time.monotonic() - begun < 2.0
+    server.close()
+    await server.wait_closed()
 
 
 async def test_a_stopped_server_times_out_and_later_answers_to_the_right_question(

@@ -175,6 +175,11 @@ async def test_a_token_given_out_before_the_store_lost_its_state_is_not_given_ou
     assert (await store.take_token("braid", 0)).token > fence.token
 
 
+async def test_tokens_grow_also_while_the_servers_clock_stands_still_or_goes_back(store, raw, key_prefix):
+    await raw.set(f"{key_prefix}{{braid/0}}:token", 4_000_000_000_000)
+    assert [(await store.take_token("braid", 0)).token - 4_000_000_000_000 for _ in range(3)] == [1, 2, 3]
+
+
 async def test_once_the_new_owner_has_its_token_nothing_of_the_old_one_gets_in(
     redis_server, open_store, store, make_detection
 ):

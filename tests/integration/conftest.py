@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,6 +140,12 @@ def assert_nothing_left(state: StackState) -> None:
     addresses = [address for address in (state.kafka, state.redis, state.triton_grpc) if address]
     ports = [int(address.removesuffix("/0").rpartition(":")[2]) for address in addresses]
     assert [port for port in ports if not is_free(port)] == []
+
+
+@pytest.fixture
+def nothing_left() -> Callable[[StackState], None]:
+    """Fails if a stack that has stopped left a process or a listening port."""
+    return assert_nothing_left
 
 
 @pytest.fixture

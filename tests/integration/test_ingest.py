@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from processors.modality import Modality
@@ -73,13 +73,11 @@ def clip(tmp_path):
 async def stored(settings, modality):
     """All records of a modality's topic, partition by partition."""
     topic = settings.kafka.topics.of(modality)
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka.brokers)
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=settings.kafka.brokers, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+        partitions = sorted(consumer.assignment())
         ends = await consumer.end_offsets(partitions)
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
         records = []
         async with asyncio.timeout(WAIT_S):
             for partition in partitions:
@@ -188,7 +186,7 @@ async def test_topics_with_different_partition_counts_are_refused(settings, uniq
         await admin.create_topics([NewTopic(odd, settings.kafka.partitions + 1, 1)])
         topics = settings.kafka.topics.model_copy(update={"audio": odd})
         uneven = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"topics": topics})})
-        with pytest.raises(ConfigurationError, match=r"different numbers of partitions: .*odd': 5"):
+        with pytest.raises(ConfigurationError, match=r"unequal numbers of partitions: .*odd has 5"):
             await ingest([clip], unique, uneven, playing=Playing(pace=Pace.FAST))
     finally:
         await admin.delete_topics([odd])

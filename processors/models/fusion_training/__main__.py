@@ -4,25 +4,33 @@ import argparse
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from processors.models.fusion import FusionNetwork, load_fusion
 from processors.models.fusion_training.encoding import Encoders
 from processors.models.fusion_training.fitting import FitSettings, count_parameters, fit, predict
-from processors.models.fusion_training.scenes import EncodedScene, load_scene
-from processors.models.fusion_training.scoring import choose_thresholds, score_network
+from processors.models.fusion_training.recordings import (
+    FOOTAGE_SUFFIXES,
+    find_recordings,
+    load_recording,
+    pair_recordings,
+)
+from processors.models.fusion_training.scenes import EncodedScene, load_scene, packaged_clips
+from processors.models.fusion_training.scoring import choose_thresholds, score_network, score_recordings
 from processors.models.fusion_training.windows import HOP_MS, Window, cut_windows
 from processors.scenes import LineShare
 
 _log = logging.getLogger(__name__)
 
 _FACTS_SCHEMA: Final = "braid.fusion.facts.v1"
+_PAIR_ROUNDS: Final = 3
 _PHASES_MS: Final = (0, 500, 1000, 1500)
 
 
@@ -32,23 +40,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    encoders = Encoders(options.models)
-
-    def load(seeds: range, lines: LineShare) -> list[EncodedScene]:
-        scenes = []
-        for seed in seeds:
-            scenes.append(load_scene(seed, lines, options.cache, encoders))
-            _log.info("scene %d of seeds %d to %d", seed, seeds.start, seeds.stop - 1)
-        return scenes
-
-    training = [
-        window
-        for scene in load(options.training_seeds, LineShare.TRAINING)
-        for phase_ms in _PHASES_MS
-        for window in cut_windows(scene, phase_ms)
-    ]
-    validation = _cut_each(load(options.validation_seeds, LineShare.HELD_OUT), options.validation_seeds)
-    test = _cut_each(load(options.test_seeds, LineShare.HELD_OUT), options.test_seeds)
+    source = _Source(options.cache, Encoders(options.models))
+    training_recordings = source.load_recordings(options.recordings)
+    footage = [path for path in find_recordings(options.recordings) if path.suffix in FOOTAGE_SUFFIXES]
+    scenes = source.load_scenes(options.training_seeds, LineShare.TRAINING, packaged_clips())
+    if footage:
+        scenes += source.load_scenes(options.recording_seeds, LineShare.TRAINING, footage)
+    scenes += training_recordings + pair_recordings(training_recordings, np.random.default_rng(0), _PAIR_ROUNDS)
+    training = [window for scene in scenes for phase_ms in _PHASES_MS for window in cut_windows(scene, phase_ms)]
+    validation_scenes = source.load_scenes(options.validation_seeds, LineShare.HELD_OUT, packaged_clips())
+    validation = _cut_each(validation_scenes, options.validation_seeds)
+    test_scenes = source.load_scenes(options.test_seeds, LineShare.HELD_OUT, packaged_clips())
+    test = _cut_each(test_scenes, options.test_seeds)
+    harmless = source.load_recordings(options.test_recordings)
+    harmless += pair_recordings(harmless, np.random.default_rng(1), 1)
+    quiet = [window for scene in harmless for window in cut_windows(scene)]
     settings = FitSettings()
     network = fit(training, validation, settings)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -62,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "thresholds": thresholds,
         "seeds": {
             "training": _span(options.training_seeds),
+            "over_recordings": _span(options.recording_seeds),
             "validation": _span(options.validation_seeds),
             "test": _span(options.test_seeds),
             "fit": settings.seed,
@@ -69,9 +76,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "parameters": count_parameters(network),
         "training_windows": len(training),
         "test": score_network(network, test, thresholds),
+        "recordings": {
+            "training": len(training_recordings),
+            "test": score_recordings(network, quiet, thresholds),
+        },
     }
     (options.out / "fusion.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    _log.info("%s", json.dumps(facts["test"], indent=2))
+    _log.info("%s", json.dumps({"test": facts["test"], "recordings": facts["recordings"]}, indent=2))
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where encoded scenes come from."""
+
+    cache: Path
+    encoders: Encoders
+
+    def load_scenes(self, seeds: range, lines: LineShare, clips: Sequence[Path]) -> list[EncodedScene]:
+        scenes = []
+        for seed in seeds:
+            scenes.append(load_scene(seed, lines, clips, self.cache, self.encoders))
+            _log.info("scene %d of seeds %d to %d", seed, seeds.start, seeds.stop - 1)
+        return scenes
+
+    def load_recordings(self, paths: Sequence[Path]) -> list[EncodedScene]:
+        return [load_recording(path, self.cache, self.encoders) for path in find_recordings(paths)]
 
 
 def _cut_each(scenes: Sequence[EncodedScene], seeds: range) -> list[Window]:
@@ -82,7 +111,7 @@ def _cut_each(scenes: Sequence[EncodedScene], seeds: range) -> list[Window]:
 
 def _save(network: FusionNetwork, path: Path) -> None:
     tensors = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(tensors, path, metadata={"format": "pt"})
+    path.write_bytes(save(tensors, metadata={"format": "pt"}))
 
 
 def _span(seeds: range) -> str:
@@ -109,11 +138,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", type=Path, required=True, help="repository made by `braid models build`")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the embeddings of scenes")
     parser.add_argument("--out", type=Path, required=True, help="folder for fusion.safetensors and fusion.json")
-    parser.add_argument("--training-seeds", type=_seeds, default="1000:1064", help="FIRST:LAST")
+    parser.add_argument("--recordings", type=Path, nargs="*", default=(), help="real media without events")
+    parser.add_argument("--test-recordings", type=Path, nargs="*", default=(), help="the same, for the test")
+    parser.add_argument("--recording-seeds", type=_seeds, default="1100:1108", help="scenes laid over --recordings")
+    parser.add_argument("--training-seeds", type=_seeds, default="1000:1048", help="FIRST:LAST")
     parser.add_argument("--validation-seeds", type=_seeds, default="2000:2016", help="FIRST:LAST")
     parser.add_argument("--test-seeds", type=_seeds, default="3000:3024", help="FIRST:LAST")
     options = parser.parse_args(arguments)
-    spans = [options.training_seeds, options.validation_seeds, options.test_seeds]
+    spans = [options.training_seeds, options.recording_seeds, options.validation_seeds, options.test_seeds]
     if any(set(one) & set(other) for index, one in enumerate(spans) for other in spans[index + 1 :]):
         parser.error("the seeds of training, validation and test overlap; they must be disjoint")
     return options

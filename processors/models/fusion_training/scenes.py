@@ -1,5 +1,6 @@
 """From a seed to an encoded scene: composed, compressed, encoded, and kept in a folder for the next run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,11 +18,12 @@ from processors.scenes import (
     SceneSettings,
     compose_scene,
     find_packaged_clip,
+    label_scene,
 )
 
-__all__ = ["CLIPS", "EncodedScene", "Items", "encode_scene", "load_scene"]
+__all__ = ["EncodedScene", "Items", "compress_frame", "encode_scene", "load_scene", "packaged_clips"]
 
-CLIPS: Final = ("bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4")
+_CLIPS: Final = ("bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4")
 _SIZE_PX: Final = (320, 240)
 _CHUNK_MS: Final = 1000
 # A recording has been through a video codec before ingest makes a JPEG of it: a coarser JPEG stands for that.
@@ -53,13 +55,20 @@ class EncodedScene:
     duration_ms: int
 
 
-def load_scene(seed: int, lines: LineShare, cache: Path, encoders: Encoders) -> EncodedScene:
+def load_scene(seed: int, lines: LineShare, clips: Sequence[Path], cache: Path, encoders: Encoders) -> EncodedScene:
     """The encoded scene of a seed, its embeddings read from `cache` or put there.
 
     Clip, frame rate, loudness and pace are drawn from the seed too, so that a set of seeds is a varied set of scenes.
+
+    Args:
+        seed: of everything.
+        lines: which lines may be spoken.
+        clips: one of them lies under the scene; a cache holds for one list of clips per seed.
+        cache: folder of embeddings.
+        encoders: with what to encode.
     """
     rng = np.random.default_rng((seed, 17))
-    clip = CLIPS[int(rng.integers(len(CLIPS)))]
+    clip = clips[int(rng.integers(len(clips)))]
     settings = SceneSettings(
         seed=seed,
         duration_s=float(rng.choice([40.0, 50.0])),
@@ -69,14 +78,12 @@ def load_scene(seed: int, lines: LineShare, cache: Path, encoders: Encoders) -> 
         snr_db=float(rng.uniform(5.0, 15.0)),
         event_every_s=float(rng.uniform(7.0, 10.0)),
         lines=lines,
-        clip=find_packaged_clip(clip),
+        clip=clip,
     )
     path = cache / f"{seed}-{lines.value}.npz"
     if path.is_file():
-        # The words and labels are made again in an instant; only the embeddings are worth keeping.
-        scene = compose_scene(settings, np.zeros((1, _SIZE_PX[1], _SIZE_PX[0], 3), np.uint8))
         with np.load(path, allow_pickle=False) as stored:
-            return _assemble(scene, {modality: stored[modality.value] for modality in Modality})
+            return _assemble(settings, {modality: stored[modality.value] for modality in Modality})
     encoded = encode_scene(compose_scene(settings), encoders, np.random.default_rng((seed, 18)))
     cache.mkdir(parents=True, exist_ok=True)
     arrays = {modality.value: items.embeddings.astype(np.float16) for modality, items in encoded.items.items()}
@@ -98,10 +105,10 @@ def encode_scene(scene: Scene, encoders: Encoders, rng: np.random.Generator | No
     for frame in scene.frames():
         pixels = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
         if codec_quality is not None:
-            pixels = cv2.imdecode(_compress(pixels, codec_quality), cv2.IMREAD_COLOR)
-        jpegs.append(_compress(pixels, JPEG_QUALITY).tobytes())
+            pixels = cv2.imdecode(compress_frame(pixels, codec_quality), cv2.IMREAD_COLOR)
+        jpegs.append(compress_frame(pixels).tobytes())
     return _assemble(
-        scene,
+        scene.settings,
         {
             Modality.VIDEO: encoders.encode_frames(jpegs),
             Modality.AUDIO: encoders.encode_sound(scene.sound),
@@ -110,17 +117,27 @@ def encode_scene(scene: Scene, encoders: Encoders, rng: np.random.Generator | No
     )
 
 
-def _compress(pixels: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
+def packaged_clips() -> list[Path]:
+    """The clips under the scenes that everyone can compose."""
+    return [find_packaged_clip(name) for name in _CLIPS]
+
+
+def compress_frame(pixels: npt.NDArray[np.uint8], quality: int = JPEG_QUALITY) -> npt.NDArray[np.uint8]:
+    """JPEG of uint8 [H, W, 3] BGR, as bytes."""
     return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
 
 
-def _assemble(scene: Scene, embeddings: dict[Modality, npt.NDArray[np.generic]]) -> EncodedScene:
-    frames = [(scene.frame_time_ms(index),) * 2 for index in range(len(embeddings[Modality.VIDEO]))]
-    chunks = [(index * _CHUNK_MS, (index + 1) * _CHUNK_MS) for index in range(len(embeddings[Modality.AUDIO]))]
-    segments = [(cue.start_ms, cue.end_ms) for cue in scene.cues]
-    spans = {Modality.VIDEO: frames, Modality.AUDIO: chunks, Modality.TRANSCRIPT: segments}
+def _assemble(settings: SceneSettings, embeddings: dict[Modality, npt.NDArray[np.generic]]) -> EncodedScene:
+    labels, cues = label_scene(settings)
+    spans = {
+        Modality.VIDEO: [(int(index * 1000 / settings.fps),) * 2 for index in range(len(embeddings[Modality.VIDEO]))],
+        Modality.AUDIO: [
+            (ms, ms + _CHUNK_MS) for ms in range(0, _CHUNK_MS * len(embeddings[Modality.AUDIO]), _CHUNK_MS)
+        ],
+        Modality.TRANSCRIPT: [(cue.start_ms, cue.end_ms) for cue in cues],
+    }
     items = {
         modality: Items(embeddings[modality].astype(np.float32), np.array(spans[modality], np.int64).reshape(-1, 2))
         for modality in Modality
     }
-    return EncodedScene(items, tuple(cue.text for cue in scene.cues), scene.labels.events, scene.settings.duration_ms)
+    return EncodedScene(items, tuple(cue.text for cue in cues), labels.events, settings.duration_ms)

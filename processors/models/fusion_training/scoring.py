@@ -12,7 +12,7 @@ from processors.models.fusion_training.fitting import predict
 from processors.models.fusion_training.windows import HOP_MS, Window, overlap_ms
 from processors.models.spec import EVENT_CLASSES
 
-__all__ = ["EventScore", "choose_thresholds", "count_events", "score_network"]
+__all__ = ["EventScore", "choose_thresholds", "count_events", "score_network", "score_recordings"]
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -96,6 +96,19 @@ def score_network(network: FusionNetwork, windows: Sequence[Window], thresholds:
                 for column, name in enumerate(EVENT_CLASSES)
             }
     return {"minutes": round(minutes, 1), "windows": len(windows), "views": views, "classes": classes}
+
+
+def score_recordings(
+    network: FusionNetwork, windows: Sequence[Window], thresholds: Mapping[str, float]
+) -> dict[str, float]:
+    """How many windows of recordings without events are told all the same."""
+    limits = np.array([thresholds[name] for name in EVENT_CLASSES], np.float32)
+    is_told = (predict(network, windows) >= limits).any(axis=1) if windows else np.zeros(0, bool)
+    return {
+        "windows": len(windows),
+        "windows_told": int(is_told.sum()),
+        "told_share": round(float(is_told.mean()), 3) if windows else 0.0,
+    }
 
 
 def _total(scores: Sequence[EventScore], minutes: float) -> dict[str, float]:

@@ -17,7 +17,7 @@ if stored[1] ~= '1' then
   local head = string.format('{"revision":%s,"final":true,"sealed_by":"%s","stored_ms":%s,',
     stored[2], ARGV[2], stored[3])
   body = head .. string.sub(body, stored[4] + 1)
-  redis.call('HSET', KEYS[1], 'final', '1', 'sealed_by', ARGV[2], 'head_bytes', #head, 'body', body)
+  redis.call('HSET', KEYS[1], 'final', '1', 'sealed_by', ARGV[2], 'body', body)
 end
 local through = redis.call('GET', KEYS[2])
 if not through or tonumber(through) < tonumber(ARGV[3]) then

@@ -5,7 +5,7 @@ import itertools
 from align_model import Item
 
 from processors.modality import Modality
-from streams.align import Aligner, AlignSettings, ReadClock, Role, WindowClosed, WindowRevised, WindowSealed
+from streams.align import Aligner, AlignSettings, ReadClock, WindowClosed, WindowRevised, WindowSealed
 
 VIDEO, AUDIO, TRANSCRIPT = Modality.VIDEO, Modality.AUDIO, Modality.TRANSCRIPT
 
@@ -33,7 +33,9 @@ class Bench:
     def clock(self):
         return ReadClock(self.now_ms, self.caught_up)
 
-    def item(self, modality, start_ms, end_ms=None, *, item_id=None, timestamp_ms=10**9, source_id="dock-1", beat=False):
+    def item(
+        self, modality, start_ms, end_ms=None, *, item_id=None, timestamp_ms=10**9, source_id="dock-1", beat=False
+    ):
         end_ms = start_ms if end_ms is None else end_ms
         item_id = item_id or f"{modality}-{next(self._ids)}"
         return Item(item_id, modality, start_ms, end_ms, timestamp_ms, source_id, beat)

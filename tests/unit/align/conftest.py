@@ -8,9 +8,9 @@ import pytest
 # Test folders are no packages: the modules beside this file are found by their folder.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from align_bench import VIDEO, Bench  # noqa: E402 - the line above makes it importable
+from align_bench import VIDEO, Bench
 
-from streams.align import Role  # noqa: E402 - stays with the imports around it
+from streams.align import Role
 
 
 @pytest.fixture

@@ -55,13 +55,15 @@ steps = st.one_of(
     st.just(("relieve",)),
 )
 histories = st.lists(
-    st.tuples(st.sampled_from([0, 0, 10, 10, 20, 30, 60, 130, -10]), st.sampled_from([None] * 8 + [True, False]), steps),
+    st.tuples(
+        st.sampled_from([0, 0, 10, 10, 20, 30, 60, 130, -10]), st.sampled_from([None] * 8 + [True, False]), steps
+    ),
     min_size=25,
     max_size=60,
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(settings_a=configurations, settings_b=configurations, history=histories, ask_marks=st.booleans())
 def test_does_what_the_rules_say_at_every_step_whatever_the_clock_does(settings_a, settings_b, history, ask_marks):
     settings_for = {"a": settings_a, "b": settings_b}.__getitem__

@@ -21,7 +21,7 @@ def test_settings_without_a_broker_are_refused():
 async def test_a_broker_that_does_not_answer_is_said_to_be_unavailable():
     with socket.create_server(("127.0.0.1", 0)) as closed:
         address = f"127.0.0.1:{closed.getsockname()[1]}"
-    with pytest.raises(DependencyUnavailable, match=f"Kafka at {address} does not take records"):
+    with pytest.raises(DependencyUnavailable, match=f"Kafka at {address} does not answer"):
         async with Sender(settings_for(address), frozenset({Modality.VIDEO})):
             pass
 

@@ -90,7 +90,7 @@ def test_json_that_is_no_transcript_is_told_by_path_and_expectation(payload: byt
 
 
 def test_bytes_that_are_not_utf8_are_told_by_their_place() -> None:
-    fault = fault_of(b"caf\xe9", None)
+    fault = fault_of(b"ole\xe9", None)
 
     assert fault.code == "transcript.encoding"
     assert "byte 3" in str(fault)

@@ -1,0 +1,81 @@
+"""What a person sees of the demonstration."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from streams.cli.detection_lines import detection_line
+from streams.demo import DemoReport, EventOutcome
+from streams.local.state import StackState
+from streams.records import Detection
+
+__all__ = ["DemoScreen"]
+
+
+class DemoScreen:
+    """Prints answers as they come, and the verdict at the end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def say(self, text: str) -> None:
+        """Print one line about what happens."""
+        self._console.print(f"[dim]demo:[/] {escape(text)}")
+
+    def stack_ready(self, state: StackState) -> None:
+        """Print the addresses and a heading over the lines to come."""
+        self.say(f"Kafka on {state.kafka}, Redis on {state.redis}, Triton on {state.triton_grpc}")
+        running = [process.name for process in state.processes if process.name.startswith("worker")]
+        self.say(f"{' and '.join(running)} are ready; each line below is an answer as it was stored:")
+        self._console.print(
+            "[dim]stored at     source      window              event and probability   items of video, audio, "
+            "transcript; revision; delay[/]"
+        )
+
+    def detection(self, detection: Detection) -> None:
+        """Print an answer; that it became final is left out, for brevity."""
+        if not detection.final:
+            self._console.print(detection_line(detection))
+
+    def summary(self, report: DemoReport) -> None:
+        """Print the verdict."""
+        found = sum(outcome.is_found for outcome in report.outcomes)
+        table = Table(
+            "at", "event laid in", "carried by", "Braid", title="What was laid into the scene", title_justify="left"
+        )
+        for outcome in report.outcomes:
+            table.add_row(*_row(outcome))
+        self._console.print()
+        self._console.print(table)
+        self._console.print(
+            f"events found: {found} of {len(report.outcomes)}; false alarms: {len(report.false_alarms)}"
+        )
+        for alarm in report.false_alarms:
+            self._console.print(f"  false alarm: {alarm[0].event} in {alarm[0].id}")
+        for source in report.sources:
+            items = ", ".join(
+                f"{modality} {source.covered[modality]} of {count}" for modality, count in source.sent.items()
+            )
+            verdict = "[green]all covered[/]" if source.is_whole else "[bold red]NOT ALL COVERED[/]"
+            self._console.print(f"{source.source_id}: items in final windows against items sent: {items}: {verdict}")
+        self._console.print(
+            f"{report.windows} windows, {report.revisions} revisions; from close to stored: median "
+            f"{report.delay_quantile_ms(0.5):.0f} ms, p99 {report.delay_quantile_ms(0.99):.0f} ms"
+        )
+        self._console.print(
+            "\nNow with a file of your own, in three terminals (activate .venv, or put .venv/bin/ before each):\n"
+            "  braid up --workers 2\n"
+            "  braid tail\n"
+            "  braid ingest YOUR_VIDEO.mp4 --source my-camera"
+        )
+
+
+def _row(outcome: EventOutcome) -> tuple[str, str, str, str]:
+    event = outcome.event
+    verdict = f"[green]found[/] in {len(outcome.window_ids)} windows" if outcome.is_found else "[red]missed[/]"
+    return (
+        f"{event.start_ms / 1000:.1f} to {event.end_ms / 1000:.1f} s",
+        event.event_class,
+        ", ".join(event.modalities),
+        verdict,
+    )

@@ -1,0 +1,66 @@
+"""Nothing lost, nothing doubled: through a killed worker, a graceful stop and a second worker that joins."""
+
+import asyncio
+import signal
+import time
+
+from streams.detections import Repeats
+from streams.records import Detection
+
+
+async def test_a_killed_worker_loses_no_window_and_leaves_none_incomplete(
+    start_worker, scripted, send, assert_exact, until_answered
+):
+    """SIGKILL of one of two workers in the middle of six sources in real time."""
+    start_ms = time.time_ns() // 10**6
+    sources = [scripted(f"cam-{k}", start_ms, 20) for k in range(6)]
+    first, second = start_worker(), start_worker()
+    sending = asyncio.create_task(send(sources, speed=1.0))
+    await until_answered(sources)
+    first.process.kill()
+    await sending
+    for source in sources:
+        await assert_exact(source)
+    assert second.stop() == 0, second.output
+
+
+async def test_a_backlog_read_by_a_worker_that_joins_late_is_exact(
+    settings, start_worker, scripted, send, assert_exact
+):
+    """All topics are full before any worker starts: none may run ahead of another."""
+    start_ms = time.time_ns() // 10**6 - 40_000
+    sources = [scripted(f"cam-{k}", start_ms, 40) for k in range(3)]
+    await send(sources)
+    worker = start_worker()
+    for source in sources:
+        await assert_exact(source)
+    assert worker.stop() == 0, worker.output
+
+
+async def test_a_worker_that_is_told_to_stop_hands_over_what_it_had_not_finished(
+    start_worker, scripted, send, assert_exact, until_answered
+):
+    start_ms = time.time_ns() // 10**6
+    source = scripted("cam", start_ms, 14)
+    first = start_worker()
+    sending = asyncio.create_task(send([source], speed=1.0))
+    await until_answered([source])
+    assert first.stop(signal.SIGTERM) == 0, first.output
+    second = start_worker()
+    await sending
+    await assert_exact(source)
+    assert second.stop() == 0, second.output
+
+
+async def test_every_stored_answer_is_told_and_the_last_is_what_is_stored(
+    start_worker, scripted, send, assert_exact, consume_detections
+):
+    source = scripted("cam", time.time_ns() // 10**6 - 20_000, 12)
+    await send([source])
+    worker = start_worker()
+    stored = await assert_exact(source)
+    told: list[Detection] = await consume_detections(len(stored))
+    repeats = Repeats()
+    finals = [detection for detection in told if repeats.is_new(detection) and detection.final]
+    assert {detection.id: detection for detection in finals} == {d.id: d for d in stored.values()}
+    assert worker.stop() == 0, worker.output
