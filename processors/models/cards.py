@@ -27,8 +27,10 @@ ImageNet weights. The spectrogram is part of the graph. `embedding` is scaled to
 counts; digital silence has an embedding like any other sound.
 
 These weights have never been trained on sound. Transferred from photographs they separate ten
-environmental sounds (ESC-10, folds 1 to 3 against each other, one second each, a linear classifier
-on top) with 74 % accuracy; chance is 10 %.
+environmental sounds (ESC-10, folds 1 to 3 in cross-validation, 952 pieces of one second, a logistic
+regression on top) with 73 % accuracy (70, 74 and 75 by fold); chance is 10 %. Window length and
+picture size were chosen on these same folds among about a dozen settings that lay between 65 and 76
+%, so expect a little less on other sounds.
 """,
         "text_tokenizer": """\
 Splits text into the tokens of `text_encoder_onnx`: WordPiece, lower case, cut after 256 tokens,

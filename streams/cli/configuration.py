@@ -1,9 +1,12 @@
 """`braid check-config`: every fault of the settings at once, or the settings in force."""
 
+from typing import Annotated
+
 import typer
 from rich.console import Console
 
 from streams.cli.options import ConfigOption, read_settings
+from streams.settings.example import render_example
 
 __all__ = ["register"]
 
@@ -13,10 +16,16 @@ def register(app: typer.Typer) -> None:
     app.command("check-config")(check_config)
 
 
-def check_config(config: ConfigOption = None) -> None:
+def check_config(
+    config: ConfigOption = None,
+    example: Annotated[bool, typer.Option("--example", help="Print every setting with its default, and exit.")] = False,
+) -> None:
     """Check the settings, say every fault with file and line, and print what is in force.
 
     Exits 0 when all is well, 2 otherwise. Secrets are masked.
     """
+    if example:
+        typer.echo(render_example(), nl=False)
+        return
     settings = read_settings(config)
     Console(soft_wrap=True).print_json(settings.model_dump_json())

@@ -25,7 +25,8 @@ from streams.settings import Settings
 
 __all__ = ["Sent", "ingest"]
 
-_FLUSH_S = 10.0
+# Together with the time to disconnect, well inside what a person waits for after Ctrl+C.
+_FLUSH_S = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

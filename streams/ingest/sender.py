@@ -23,7 +23,7 @@ _BATCH_BYTES = 512 * 1024
 _LINGER_MS = 5
 # A broker that restarts is waited for this many request timeouts before the run is given up.
 _PATIENCE = 3
-_CLOSE_S = 5.0
+_CLOSE_S = 2.0
 
 
 class Sender:

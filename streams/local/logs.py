@@ -34,7 +34,7 @@ class BoundedLog:
         self._file.close()
 
 
-def tail(path: Path, lines: int = 15) -> str:
+def tail(path: Path, lines: int = 20) -> str:
     """The last lines of a log, for an error message; a remark when there are none."""
     try:
         with path.open("rb") as file:

@@ -72,6 +72,7 @@ class EmbeddedTriton:
                 f"--id={self._identity}",
                 f"--model-repository={self._models}",
                 f"--backend-directory={self._directory}",
+                "--log-info=false",  # pages of tables would stand between an error and the end of the log
                 "--model-control-mode=explicit",  # polling would reload for ever: Python writes caches into the folders
                 "--load-model=*",
                 *(f"--backend-config={name},shm-region-prefix-name={self._identity}" for name in _BACKENDS),

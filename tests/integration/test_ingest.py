@@ -13,12 +13,12 @@ import av
 import numpy as np
 import pytest
 from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from processors.modality import Modality
 from streams.errors import ConfigurationError
 from streams.ingest import Pace, Playing, Playlist, ReadOptions, ingest, open_media
 from streams.records import ItemLimits, parse_item
+from streams.topics import ensure_topics
 
 START_MS = 1_700_000_000_000
 DATA = Path(os.environ.get("BRAID_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -179,18 +179,12 @@ async def test_repeating_goes_on_until_stopped_and_what_is_told_is_what_kafka_ho
 
 
 async def test_topics_with_different_partition_counts_are_refused(settings, unique, clip):
-    odd = f"{unique}.odd"
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.brokers)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(odd, settings.kafka.partitions + 1, 1)])
-        topics = settings.kafka.topics.model_copy(update={"audio": odd})
-        uneven = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"topics": topics})})
-        with pytest.raises(ConfigurationError, match=r"unequal numbers of partitions: .*odd has 5"):
-            await ingest([clip], unique, uneven, playing=Playing(pace=Pace.FAST))
-    finally:
-        await admin.delete_topics([odd])
-        await admin.close()
+    topics = settings.kafka.topics.model_copy(update={"audio": f"{unique}.odd"})
+    kafka = settings.kafka.model_copy(update={"topics": topics, "partitions": settings.kafka.partitions + 1})
+    uneven = settings.model_copy(update={"kafka": kafka})
+    await ensure_topics(uneven)
+    with pytest.raises(ConfigurationError, match=r"unequal numbers of partitions: .*odd has 5"):
+        await ingest([clip], unique, uneven, playing=Playing(pace=Pace.FAST))
 
 
 async def test_a_missing_topic_is_named(settings, unique, clip):

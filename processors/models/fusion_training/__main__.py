@@ -30,8 +30,8 @@ from processors.scenes import LineShare
 _log = logging.getLogger(__name__)
 
 _FACTS_SCHEMA: Final = "braid.fusion.facts.v1"
-_PAIR_ROUNDS: Final = 3
-_PHASES_MS: Final = (0, 500, 1000, 1500)
+_PAIR_ROUNDS: Final = 2
+_PHASES_MS: Final = (0, 700, 1300)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -40,8 +40,8 @@ class FitSettings:
     """
 
     seed: int = 3
-    epochs: int = 24
-    patience: int = 6
+    epochs: int = 10
+    patience: int = 4
     batch_size: int = 128
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.05
