@@ -30,8 +30,8 @@ def demo(
     Starts real servers and workers on this machine, plays both sources in real time, prints each answer as it is
     stored, and stops everything. Exits 0 when every item that was sent is in a final window, 1 otherwise.
     """
-    from streams.cli.demo_screen import DemoScreen  # noqa: PLC0415 - commands load what they need
-    from streams.demo import DemoPlan, run_demo  # noqa: PLC0415 - likewise
+    from streams.cli.demo_screen import DemoScreen
+    from streams.demo import DemoPlan, run_demo
 
     screen = DemoScreen(Console(soft_wrap=True, highlight=False))
     try:

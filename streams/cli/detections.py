@@ -33,7 +33,7 @@ def tail(
     and transcript items covered, revision, whether it is final, and the delay from the window's close to its storing.
     With --json, one detection a line.
     """
-    from streams.cli.detection_reports import follow  # noqa: PLC0415 - loads the Kafka client
+    from streams.cli.detection_reports import follow
 
     with contextlib.suppress(KeyboardInterrupt):
         follow(read_settings(config, data_dir), source, as_json=as_json, final_only=final_only)
@@ -55,7 +55,7 @@ def list_detections(
     data_dir: DataDirOption = None,
 ) -> None:
     """Print a source's stored detections in order of start. With --json, one array."""
-    from streams.cli.detection_reports import print_stored  # noqa: PLC0415 - loads the Redis client
+    from streams.cli.detection_reports import print_stored
 
     print_stored(read_settings(config, data_dir), source, (from_, to), limit, as_json=as_json)
 
@@ -68,7 +68,7 @@ def show_detection(
     data_dir: DataDirOption = None,
 ) -> None:
     """Print one stored detection. Exits 1 when it is not (or no longer) stored."""
-    from streams.cli.detection_reports import print_one  # noqa: PLC0415 - loads the Redis client
+    from streams.cli.detection_reports import print_one
 
     if not print_one(read_settings(config, data_dir), detection_id, as_json=as_json):
         raise typer.Exit(1)

@@ -31,8 +31,8 @@ def build(
 
     Takes seconds; a repository that is up to date is left as it is. Needs `pip install braid[train]`.
     """
-    from processors.errors import ModelError  # noqa: PLC0415 - loaded when the command runs
-    from processors.models.build import build_repository  # noqa: PLC0415 - loads torch
+    from processors.errors import ModelError
+    from processors.models.build import build_repository
 
     folder = target or read_settings(config, data_dir).data_dir / "models"
     console = Console(stderr=True)

@@ -73,8 +73,8 @@ def ingest_command(
     Exits 0 when all was sent (Ctrl+C ends --loop, that is 0, too), 1 when a file ends early or is damaged (what could
     be read was sent), 2 when a file or setting cannot be used, 130 when it was interrupted.
     """
-    from streams.ingest import Pace, Playing, ReadOptions, open_media  # noqa: PLC0415 - loads FFmpeg and the Kafka client
-    from streams.local import with_local_addresses  # noqa: PLC0415 - loaded when the command runs
+    from streams.ingest import Pace, Playing, ReadOptions, open_media
+    from streams.local import with_local_addresses
 
     settings = read_settings(config, data_dir)
     chosen = {Modality.VIDEO: video, Modality.AUDIO: audio, Modality.TRANSCRIPT: transcript}
@@ -121,8 +121,8 @@ def scene_command(
     ] = None,
 ) -> None:
     """Compose a labelled scene: a real clip with events laid over it in picture, sound and words at known times."""
-    from processors.scenes import SceneError, SceneSettings, compose_scene  # noqa: PLC0415 - loads OpenCV
-    from streams.ingest.scene_file import write_scene  # noqa: PLC0415 - loads FFmpeg
+    from processors.scenes import SceneError, SceneSettings, compose_scene
+    from streams.ingest.scene_file import write_scene
 
     box_px = _parse_size(size)
     if box_px is None:
@@ -159,7 +159,7 @@ async def _play(
     playing: "Playing",
     notes: Console,
 ) -> "Sent":
-    from streams.ingest import ingest  # noqa: PLC0415 - loads FFmpeg and the Kafka client
+    from streams.ingest import ingest
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -48,7 +48,7 @@ def up(
     set (kafka.brokers, redis.url, triton.grpc) is not started. The first start fetches Kafka
     (43 MB) and builds the models.
     """
-    from streams.local.supervisor import StackPlan, Supervisor  # noqa: PLC0415 - loads the clients of all three servers
+    from streams.local.supervisor import StackPlan, Supervisor
 
     settings = read_settings(config, data_dir)
     pinned = {"kafka": kafka_port, "redis": redis_port, "triton-grpc": triton_port}
@@ -68,9 +68,9 @@ def up(
 
 def down(config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
     """Stop the stack that runs in the data directory, from another terminal. Exits 0 also when nothing runs."""
-    from streams.errors import DependencyUnavailable  # noqa: PLC0415 - as below
-    from streams.local.identity import wait_until_gone  # noqa: PLC0415 - commands load what they need
-    from streams.local.state import DataDirectory, end_strays  # noqa: PLC0415 - likewise
+    from streams.errors import DependencyUnavailable
+    from streams.local.identity import wait_until_gone
+    from streams.local.state import DataDirectory, end_strays
 
     directory = DataDirectory(read_settings(config, data_dir).data_dir)
     console = Console(soft_wrap=True)
@@ -101,7 +101,7 @@ def status(
     data_dir: DataDirOption = None,
 ) -> None:
     """Show addresses and processes of the stack in the data directory. Exits 0 when all of them run, 1 otherwise."""
-    from streams.local.state import DataDirectory  # noqa: PLC0415 - commands load what they need
+    from streams.local.state import DataDirectory
 
     settings = read_settings(config, data_dir)
     state = DataDirectory(settings.data_dir).read()
@@ -117,8 +117,8 @@ def status(
 @topics.command("create")
 def create_topics(config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
     """Create the topics that do not exist yet, with the partitions, copies and retention of the settings."""
-    from streams.local import with_local_addresses  # noqa: PLC0415 - commands load what they need
-    from streams.topics import check_topics, ensure_topics  # noqa: PLC0415 - likewise
+    from streams.local import with_local_addresses
+    from streams.topics import check_topics, ensure_topics
 
     settings = with_local_addresses(read_settings(config, data_dir), {"kafka"})
 

@@ -30,8 +30,8 @@ def worker(
     Workers of one group share the partitions; start as many as there are partitions at most. A worker that is ended in
     any way loses nothing: what it had not finished is read again.
     """
-    from streams.local import with_local_addresses  # noqa: PLC0415 - loaded when the command runs
-    from streams.worker.run import run_worker  # noqa: PLC0415 - loads Kafka, Redis and Triton clients
+    from streams.local import with_local_addresses
+    from streams.worker.run import run_worker
 
     settings = with_local_addresses(read_settings(config, data_dir), needs={"kafka", "redis", "triton"})
     run_worker(settings, name or f"{socket.gethostname()}-{os.getpid()}", health_host, health_port)

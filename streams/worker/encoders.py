@@ -82,9 +82,16 @@ class Encoder:
         """Embed one row, without the batch dimension.
 
         Raises:
-            PoisonItem: the model refuses this row, also when it is asked for it alone.
+            PoisonItem: the model refuses this row, also when it is asked for it alone, or its answer is not finite.
         """
-        return await self._batcher.submit(row)
+        embedding = await self._batcher.submit(row)
+        if not np.isfinite(embedding).all():
+            raise PoisonItem(
+                f"model {self.client.name} answered an embedding that is not finite",
+                code="encode.not_finite",
+                stage="encode",
+            )
+        return embedding
 
     async def close(self) -> None:
         """End what is under way and close the channel."""
@@ -107,8 +114,7 @@ class Encoder:
         ask = partial(self.client.infer, {self._input: batch}, [self._output])
         answer = await self._readiness.until_available("triton", ask)
         self.version = answer.model_version
-        embeddings: npt.NDArray[np.float32] = answer.outputs[self._output]
-        return list(embeddings)
+        return list(answer.outputs[self._output])
 
 
 class ItemEncoders:

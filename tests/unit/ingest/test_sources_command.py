@@ -24,7 +24,7 @@ def invoke(monkeypatch):
         ("--size", "0x480", "WIDTHxHEIGHT"),
         ("--start-time", "tomorrow", "RFC 3339"),
         ("--start-time", "2026-01-31T12:00:00", "RFC 3339"),
-        ("--quality", "101", "101"),
+        ("--quality", "101", "100"),
         ("--pace", "slow", "realtime"),
     ],
 )
