@@ -59,7 +59,7 @@ class DemoScreen:
             verdict = "[green]all covered[/]" if source.is_whole else "[bold red]NOT ALL COVERED[/]"
             self._console.print(f"{source.source_id}: items in final windows against items sent: {items}: {verdict}")
         self._console.print(
-            f"{report.windows} windows, {report.revisions} revisions; from close to stored: median "
+            f"windows: {report.windows}; revisions: {report.revisions}; from close to stored: median "
             f"{report.delay_quantile_ms(0.5):.0f} ms, p99 {report.delay_quantile_ms(0.99):.0f} ms"
         )
         self._console.print(

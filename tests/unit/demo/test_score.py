@@ -44,6 +44,12 @@ def test_a_class_named_where_it_did_not_happen_is_one_false_alarm_per_stretch():
     assert [len(alarm) for alarm in found.false_alarms] == [2, 1]
 
 
+def test_an_event_named_at_another_source_is_a_false_alarm():
+    found = report(told(4_000, "fire_alarm", source="lobby"))
+    assert not found.outcomes[0].is_found
+    assert len(found.false_alarms) == 1
+
+
 def test_the_last_answer_to_a_window_counts():
     assert not report(told(2_000, "fire_alarm"), told(2_000, None, revision=1)).outcomes[0].is_found
 
