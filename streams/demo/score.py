@@ -91,9 +91,13 @@ def score(
     """
     latest = {detection.id: detection for detection in told}
     first = [detection for detection in told if detection.revision == 0 and not detection.final]
-    named = [d for d in latest.values() if d.source_id == scene_source and d.event is not None]
-    outcomes = [EventOutcome(event, tuple(d.id for d in named if _names(d, event, scene_start_ms))) for event in events]
-    wrong = [d for d in named if not any(_names(d, event, scene_start_ms) for event in events)]
+    named = [d for d in latest.values() if d.event is not None]
+    in_scene = [d for d in named if d.source_id == scene_source]
+    outcomes = [
+        EventOutcome(event, tuple(d.id for d in in_scene if _names(d, event, scene_start_ms))) for event in events
+    ]
+    right = {window_id for outcome in outcomes for window_id in outcome.window_ids}
+    wrong = [d for d in named if d.id not in right]
     return DemoReport(
         outcomes=outcomes,
         false_alarms=_joined(wrong),
