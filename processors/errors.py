@@ -3,7 +3,8 @@
 The tree:
     ProcessorError
     ├── DecodeError          a payload that cannot be turned into a tensor
-    └── ModelError           a checkpoint, spec or tensor that does not fit
+    ├── ModelError           a checkpoint, spec or tensor that does not fit
+    └── SceneError           a scene that cannot be composed (`processors.scenes`)
 """
 
 __all__ = ["DecodeError", "ModelError", "ProcessorError"]

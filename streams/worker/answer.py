@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from processors.modality import Modality
+from processors.models.packing import pack_items
 from processors.models.spec import (
     CONTRIBUTION_ORDER,
     EMBEDDING_DIMS,
     EVENT_CLASSES,
-    FUSION,
     MAX_ITEMS,
 )
 from streams.align import Window
@@ -31,7 +30,6 @@ from streams.worker.encoders import Content, Encoded
 __all__ = [
     "FusionAnswer",
     "detection_of",
-    "evenly_sampled",
     "fusion_inputs",
     "item_ranges",
     "samples_inside",
@@ -70,14 +68,19 @@ def fusion_inputs(window: Window[Item], items: Sequence[Encoded]) -> dict[str, n
         Per modality m: `m` float32 [T, D], `m_time` float32 [T] seconds from the window's start (negative for an item
         that began before it), `m_weight` float32 [T] share of the item that lies inside; 1 for a point, 0 for padding.
     """
-    inputs = {tensor.name: np.zeros(tensor.shape, np.float32) for tensor in FUSION.inputs}
+    inputs: dict[str, npt.NDArray[np.float32]] = {}
     for modality in CONTRIBUTION_ORDER:
         own = [encoded for encoded in items if encoded.item.modality is modality]
-        for row, encoded in enumerate(evenly_sampled(own, MAX_ITEMS[modality])):
-            item = encoded.item
-            inputs[modality.value][row] = encoded.content.embedding
-            inputs[f"{modality}_time"][row] = (item.start_ms - window.start_ms) / 1000
-            inputs[f"{modality}_weight"][row] = _share_inside(window, item)
+        embeddings = np.array([encoded.content.embedding for encoded in own], np.float32)
+        spans_ms = np.array([(encoded.item.start_ms, encoded.item.end_ms) for encoded in own], np.int64)
+        packed = pack_items(
+            modality,
+            embeddings.reshape(-1, EMBEDDING_DIMS[modality]),
+            spans_ms.reshape(-1, 2),
+            (window.start_ms, window.end_ms),
+        )
+        names = (modality.value, f"{modality}_time", f"{modality}_weight")
+        inputs.update(zip(names, packed, strict=True))
     return inputs
 
 
@@ -130,13 +133,6 @@ def detection_of(
         models=dict(encoder_versions[modality] for modality in sorted(present)) | {fusion_name: answer.model_version},
         closed_ms=closed_ms,
     )
-
-
-def evenly_sampled(items: Sequence[Any], at_most: int) -> Sequence[Any]:
-    """All items, or `at_most` of them spread evenly, the first and the last among them."""
-    if len(items) <= at_most:
-        return items
-    return [items[round(index)] for index in np.linspace(0, len(items) - 1, at_most)]
 
 
 def samples_inside(item: Item, samples: int, sample_rate_hz: int, start_ms: int, end_ms: int) -> int:
@@ -193,19 +189,10 @@ def _coverage(window: Window[Item], items: Sequence[Encoded]) -> Coverage:
     )
 
 
-def _share_inside(window: Window[Item], item: Item) -> float:
-    duration_ms = item.end_ms - item.start_ms
-    if duration_ms <= 0:
-        return 1.0
-    return (min(item.end_ms, window.end_ms) - max(item.start_ms, window.start_ms)) / duration_ms
-
-
 def _mean_embedding(segments: Sequence[Content]) -> tuple[float, ...] | None:
     if not segments:
         return None
     mean = np.mean([segment.embedding for segment in segments], axis=0)
-    if mean.shape != (EMBEDDING_DIMS[Modality.TRANSCRIPT],):
-        raise ValueError(f"text embeddings have shape {mean.shape}, expected [{EMBEDDING_DIMS[Modality.TRANSCRIPT]}]")
     return tuple(_rounded(mean))
 
 

@@ -13,7 +13,6 @@ from streams.records import Item
 from streams.worker.answer import (
     FusionAnswer,
     detection_of,
-    evenly_sampled,
     fusion_inputs,
     item_ranges,
     samples_inside,
@@ -125,12 +124,3 @@ def test_ranges_list_exactly_the_records_given(places):
         for offset in range(found.first_offset, found.last_offset + 1)
     }
     assert listed == places
-
-
-@given(st.integers(0, 200), st.integers(2, 40))
-def test_an_even_sample_keeps_the_ends_and_the_order(count, at_most):
-    sample = list(evenly_sampled(range(count), at_most))
-    assert len(sample) == min(count, at_most)
-    assert sample == sorted(set(sample))
-    if count:
-        assert (sample[0], sample[-1]) == (0, count - 1)
