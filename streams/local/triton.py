@@ -131,7 +131,7 @@ class EmbeddedTriton:
 
 
 def shared_memory_prefix(directory: Path) -> str:
-    """With what the names of this Triton's shared memory begin, so that what a killed one leaves is known as its own."""
+    """With what the names of this Triton's shared memory begin, so that what a killed one leaves is known."""
     return "braid_" + hashlib.sha256(str(directory).encode()).hexdigest()[:16]
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import time
 from contextlib import aclosing, suppress
+from http import HTTPStatus
 
+import aiohttp
 import numpy as np
 
 from streams.detections import follow_detections
@@ -35,7 +37,9 @@ async def measure_delays(settings: Settings) -> dict[str, float]:
     following_task = asyncio.create_task(follow())
     async with asyncio.timeout(READY_S):
         await following.wait()
-    with worker(own, free_port()):
+    port = free_port()
+    with worker(own, port):
+        await _until_ready(port)
         await _play(own)
         following_task.cancel()
         with suppress(asyncio.CancelledError):
@@ -47,6 +51,16 @@ async def measure_delays(settings: Settings) -> dict[str, float]:
         "p99_ms": float(np.quantile(measured, 0.99)),
         "max_ms": float(max(measured)),
     }
+
+
+async def _until_ready(port: int) -> None:
+    async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
+        while True:
+            with suppress(aiohttp.ClientConnectionError):
+                async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
+                    if response.status == HTTPStatus.OK:
+                        return
+            await asyncio.sleep(0.1)
 
 
 async def _play(settings: Settings) -> None:
