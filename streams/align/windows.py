@@ -1,8 +1,6 @@
 """Windows of event time: which ones an item belongs to, and what one holds."""
 
-from collections.abc import Iterator
 from enum import StrEnum
-from hashlib import sha256
 from typing import Generic, TypeVar
 
 from streams.align.items import AlignItem
@@ -10,8 +8,6 @@ from streams.align.items import AlignItem
 __all__ = ["ClosedBy", "SealedBy", "Window", "windows_of"]
 
 ItemT = TypeVar("ItemT", bound=AlignItem)
-
-_DIGEST_CHARACTERS = 32
 
 
 class ClosedBy(StrEnum):
@@ -99,16 +95,5 @@ class Window(Generic[ItemT]):
         """Its items by modality, start and id: an order that does not depend on when they arrived."""
         return sorted(self.items.values(), key=lambda item: (item.modality, item.start_ms, item.item_id))
 
-    def digest(self) -> str:
-        """What it holds, in 32 hexadecimal digits: SHA-256 over the sorted ids, each with its length before it."""
-        return sha256(b"".join(_framed(sorted(self.items)))).hexdigest()[:_DIGEST_CHARACTERS]
-
     def __repr__(self) -> str:
         return f"<Window {self.id} items={len(self.items)} closed_by={self.closed_by} sealed_by={self.sealed_by}>"
-
-
-def _framed(item_ids: list[str]) -> Iterator[bytes]:
-    for item_id in item_ids:
-        encoded = item_id.encode()
-        yield len(encoded).to_bytes(4, "big")
-        yield encoded

@@ -42,10 +42,11 @@ class WorkerIntake:
         self._assignment = self._new_assignment()
         self._committed: dict[TopicPartition, int] = {}
         self._consumer: BatchConsumer | None = None
+        self._is_finished = False
 
     def wants(self, topic: str, number: int) -> bool:
         """Whether records of a topic partition should be fetched now."""
-        return self._assignment.wants(topic, number)
+        return not self._is_finished and self._assignment.wants(topic, number)
 
     async def on_batch(self, records: Mapping[TopicPartition, Sequence[KafkaRecord]], consumer: BatchConsumer) -> None:
         """Take a batch; returns when its payloads fit the budget."""
@@ -74,7 +75,8 @@ class WorkerIntake:
                 await self._commit(self._assignment, self._consumer)
 
     async def finish(self) -> None:
-        """Bounded drain and last position, before the worker leaves the group."""
+        """Read nothing more; bounded drain and last position, before the worker leaves the group."""
+        self._is_finished = True
         if self._consumer is not None:
             await self.on_revoked(self._consumer)
 

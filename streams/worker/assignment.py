@@ -56,13 +56,12 @@ class Assignment:
     ) -> None:
         """Take a fetched batch; returns when all of it that can be aligned is, and its payloads fit the budget."""
         for (topic, number), batch in records.items():
-            partition = self._partitions.get(number)
-            if partition is None:
-                fence = await self._services.writer.take_token(self._group, number)
-                partition = self._partitions[number] = PartitionWork(
-                    number, self._topics, self._services, fence, self._budget, self._spawn
-                )
-            partition.accept(topic, batch)
+            if number not in self._partitions:
+                # A task of this assignment, so that its end ends the wait for a store that is away.
+                await asyncio.wait({self._spawn(self._join(number))})
+                if not self._is_open:
+                    return
+            self._partitions[number].accept(topic, batch)
         for number, partition in self._partitions.items():
             reader = reader_of(number)
             while partition.process(reader, _RECORDS_PER_TURN):
@@ -99,6 +98,10 @@ class Assignment:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._partitions.clear()
+
+    async def _join(self, number: int) -> None:
+        fence = await self._services.writer.take_token(self._group, number)
+        self._partitions[number] = PartitionWork(number, self._topics, self._services, fence, self._budget, self._spawn)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -57,18 +57,15 @@ async def _run(settings: Settings, name: str, health_host: str, health_port: int
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, _on_signal, signum, stop)
-    starting = asyncio.create_task(_serve(settings, name, health_host, health_port, stop))
+    serving = asyncio.create_task(_serve(settings, name, health_host, health_port, stop))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        await asyncio.wait({starting}, timeout=_STOP_S)
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    if not starting.done():
-        starting.cancel()
-        with suppress(asyncio.CancelledError):
-            await starting
-        return
-    await starting
+    if not serving.done():
+        await asyncio.wait({serving}, timeout=_STOP_S)
+        serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
 
 
 def _on_signal(signum: int, stop: asyncio.Event) -> None:
@@ -79,38 +76,50 @@ def _on_signal(signum: int, stop: asyncio.Event) -> None:
 
 
 async def _serve(settings: Settings, name: str, health_host: str, health_port: int, stop: asyncio.Event) -> None:
-    if settings.kafka.brokers is None or settings.redis.url is None or settings.triton.grpc is None:
-        raise ConfigurationError("a worker needs the addresses of Kafka, Redis and Triton")
     readiness = Readiness()
     async with AsyncExitStack() as stack:
-        # Probes first: an orchestrator sees what is missing while the rest starts.
-        await stack.enter_async_context(ProbeServer(health_host, health_port, lambda: readiness.missing))
-        # The store before any work: a store that evicts is refused before anything is read.
-        store = await stack.enter_async_context(Store.connect(settings, _wall_ms))
-        await readiness.until_available("redis", store.check)
-        # The models next: a wrong model is found before the first item is encoded.
-        executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
-        stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
-        encoders = ItemEncoders(settings.triton.grpc, settings, readiness, executor)
-        stack.push_async_callback(encoders.close)
-        fusion = ModelClient(
-            settings.triton.grpc, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion
-        )
-        fuser = Fuser(fusion, settings, readiness)
-        stack.push_async_callback(fuser.close)
-        clients = [*(encoder.client for encoder in encoders.by_modality.values()), fusion]
-        await readiness.until_available("triton", partial(check_models, clients))
-        # Topics of unequal partition counts would tear sources apart.
-        await readiness.until_available("kafka", partial(check_topics, settings))
-        outbox = await readiness.until_available("kafka", partial(_connected, settings, readiness, name))
-        stack.push_async_exit(outbox)
-        writer = StoreWriter(store, readiness)
-        stack.push_async_callback(writer.close)
-        services = Services(
-            settings, encoders, fuser, writer, outbox, load_thresholds(), _wall_ms, lambda: time.monotonic_ns() // 10**6
-        )
+        starting = asyncio.create_task(_start(settings, name, health_host, health_port, readiness, stack))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait({starting})
+            return
         # Reading comes last: everything that a record needs is there.
-        await _consume(settings, name, services, readiness, stop)
+        await _consume(settings, name, await starting, readiness, stop)
+
+
+async def _start(
+    settings: Settings, name: str, health_host: str, health_port: int, readiness: Readiness, stack: AsyncExitStack
+) -> Services:
+    """Start what records need, in this order; `stack` stops it in the reverse."""
+    if settings.kafka.brokers is None or settings.redis.url is None or settings.triton.grpc is None:
+        raise ConfigurationError("a worker needs the addresses of Kafka, Redis and Triton")
+    # Probes first: an orchestrator sees what is missing while the rest starts.
+    await stack.enter_async_context(ProbeServer(health_host, health_port, lambda: readiness.missing))
+    # The store before any work: a store that evicts is refused before anything is read.
+    store = await stack.enter_async_context(Store.connect(settings, _wall_ms))
+    await readiness.until_available("redis", store.check)
+    # The models next: a wrong model is found before the first item is encoded.
+    executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
+    stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
+    encoders = ItemEncoders(settings.triton.grpc, settings, readiness, executor)
+    stack.push_async_callback(encoders.close)
+    fusion = ModelClient(settings.triton.grpc, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion)
+    fuser = Fuser(fusion, settings, readiness)
+    stack.push_async_callback(fuser.close)
+    clients = [*(encoder.client for encoder in encoders.by_modality.values()), fusion]
+    await readiness.until_available("triton", partial(check_models, clients))
+    # Topics of unequal partition counts would tear sources apart.
+    await readiness.until_available("kafka", partial(check_topics, settings))
+    outbox = await readiness.until_available("kafka", partial(_connected, settings, readiness, name))
+    stack.push_async_exit(outbox)
+    writer = StoreWriter(store, readiness)
+    stack.push_async_callback(writer.close)
+    return Services(
+        settings, encoders, fuser, writer, outbox, load_thresholds(), _wall_ms, lambda: time.monotonic_ns() // 10**6
+    )
 
 
 async def _connected(settings: Settings, readiness: Readiness, name: str) -> Outbox:

@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
 import cv2
 import numpy as np
@@ -17,6 +19,7 @@ import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from processors.modality import Modality
+from streams.local.ports import is_free
 from streams.records import (
     Detection,
     EncodedRecord,
@@ -45,6 +48,17 @@ class Worker:
 
     process: subprocess.Popen[bytes]
     log: Path
+    health_port: int
+
+    def probe(self, path: str) -> tuple[int, str] | None:
+        """Status and body; None while it does not listen."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.health_port}{path}", timeout=5) as response:
+                return response.status, response.read().decode()
+        except HTTPError as error:
+            return error.code, error.read().decode()
+        except URLError:
+            return None
 
     @property
     def output(self) -> str:
@@ -69,11 +83,13 @@ def start_worker(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., W
         document["redis"]["url"] = chosen.redis.url.get_secret_value()
         config.write_text(yaml.safe_dump(document))
         log = tmp_path / f"worker-{number}.log"
+        port = next(port for port in range(24_000, 25_000) if is_free(port))
         command = [sys.executable, "-m", "streams.cli", "worker", "--name", f"w{number}", "--config", str(config)]
+        command += ["--health-port", str(port)]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BRAID_")}
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=clean)
-        started.append(Worker(process, log))
+        started.append(Worker(process, log, port))
         return started[-1]
 
     yield start

@@ -82,7 +82,7 @@ class Reader:
 
     def __init__(self, topics, settings):
         self.topics, self.settings = topics, settings
-        self.final, self.digests, self.late = {}, {}, set()
+        self.final, self.late = {}, set()
         self.final_through_ms = {}
         self.order = []
         self.now_ms = 0
@@ -141,7 +141,6 @@ class Reader:
                 assert window.id in self.answered, "sealed without an answer"
                 assert window.id not in self.final, "final twice"
                 self.final[window.id] = set(window.items)
-                self.digests[window.id] = window.digest()
                 self.final_through_ms[window.source_id] = window.end_ms
                 self.order.append((window.source_id, window.start_ms))
 

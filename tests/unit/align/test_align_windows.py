@@ -61,27 +61,6 @@ def test_items_are_sorted_by_modality_start_and_id_whatever_their_arrival():
     assert make_window(*items).sorted_items() == items == make_window(*reversed(items)).sorted_items()
 
 
-def test_the_digest_depends_on_the_ids_and_not_on_their_order():
-    first, second = Item("x", Modality.VIDEO, 4000, 4000, 0), Item("y", Modality.AUDIO, 4000, 5000, 0)
-    assert make_window(first, second).digest() == make_window(second, first).digest()
-    assert make_window(first).digest() != make_window(first, second).digest()
-    assert len(make_window(first).digest()) == 32
-
-
-@pytest.mark.parametrize(("ids", "others"), [(["ab", "c"], ["a", "bc"]), (["a\nb"], ["a", "b"]), ([""], [])])
-def test_ids_that_run_together_make_different_digests(ids, others):
-    def digest(item_ids):
-        return make_window(*(Item(item_id, Modality.VIDEO, 4000, 4000, 0) for item_id in item_ids)).digest()
-
-    assert digest(ids) != digest(others)
-
-
-def test_the_digest_stays_what_it_was_in_earlier_versions():
-    # Stored windows are compared by it: a change would make every one of them look different.
-    window = make_window(Item("x", Modality.VIDEO, 4000, 4000, 0), Item("yé", Modality.AUDIO, 4000, 5000, 0))
-    assert window.digest() == "6a627c301ca5ff9e7a0987dd81ff2834"
-
-
 def test_a_window_shows_its_state():
     window = make_window()
     assert not window.is_closed
