@@ -25,10 +25,14 @@ log = structlog.get_logger(__name__)
 
 
 class WorkerIntake:
-    """Hands batches to the assignment in force and moves the position behind what is done."""
+    """Hands batches to the assignment in force and moves the position behind what is done.
+
+    Between a revocation and the next assignment nothing is taken: Faust goes on fetching until it has told everyone,
+    and what it fetches then would belong to neither.
+    """
 
     def __init__(self, services: Services, readiness: Readiness) -> None:
-        """Begin with an assignment that owns nothing.
+        """Begin without an assignment.
 
         Args:
             services: shared over all assignments.
@@ -39,39 +43,44 @@ class WorkerIntake:
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._services = services
         self._readiness = readiness
-        self._assignment = self._new_assignment()
+        self._assignment: Assignment | None = None
         self._committed: dict[TopicPartition, int] = {}
         self._consumer: BatchConsumer | None = None
         self._is_finished = False
 
     def wants(self, topic: str, number: int) -> bool:
         """Whether records of a topic partition should be fetched now."""
-        return not self._is_finished and self._assignment.wants(topic, number)
+        return self._assignment is not None and self._assignment.wants(topic, number)
 
     async def on_batch(self, records: Mapping[TopicPartition, Sequence[KafkaRecord]], consumer: BatchConsumer) -> None:
         """Take a batch; returns when its payloads fit the budget."""
         self._consumer = consumer
-        topics = list(self.topics)
-        await self._assignment.on_batch(records, lambda number: consumer.reader(number, topics))
+        if self._assignment is not None:
+            topics = list(self.topics)
+            await self._assignment.on_batch(records, lambda number: consumer.reader(number, topics))
 
     async def on_assigned(self) -> None:
         """A rebalance is over: there is work, or nothing to do."""
-        self._readiness.set_present("assignment")
+        if not self._is_finished:
+            group = self._services.settings.kafka.group
+            self._assignment = Assignment(self.topics, self._services, group, self._fail)
+            self._readiness.set_present("assignment")
 
     async def on_revoked(self, consumer: BatchConsumer) -> None:
         """Bounded drain, last position, then forget everything of this assignment."""
         self._readiness.set_missing("assignment", "partitions are being handed over")
-        ending, self._assignment = self._assignment, self._new_assignment()
-        await ending.drain(_DRAIN_S)
-        await self._commit(ending, consumer)
-        await ending.close()
+        ending, self._assignment = self._assignment, None
+        if ending is not None:
+            await ending.drain(_DRAIN_S)
+            await self._commit(ending, consumer)
+            await ending.close()
         self._committed.clear()
 
     async def commit_forever(self) -> None:
         """Move the position behind what is done, twice a second."""
         while True:
             await asyncio.sleep(_COMMIT_EVERY_S)
-            if self._consumer is not None:
+            if self._assignment is not None and self._consumer is not None:
                 await self._commit(self._assignment, self._consumer)
 
     async def finish(self) -> None:
@@ -84,9 +93,6 @@ class WorkerIntake:
         moved = {tp: at for tp, at in assignment.positions().items() if self._committed.get(tp) != at}
         if moved and await consumer.commit_positions(moved) and assignment is self._assignment:
             self._committed |= moved
-
-    def _new_assignment(self) -> Assignment:
-        return Assignment(self.topics, self._services, self._services.settings.kafka.group, self._fail)
 
     def _fail(self, error: BaseException) -> None:
         if not self.failure.done():

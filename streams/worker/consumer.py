@@ -6,13 +6,14 @@ overridden here is private to Faust 0.15.3, which is therefore pinned exactly.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from time import time
 from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaTopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.transport.drivers import aiokafka as driver
@@ -106,6 +107,19 @@ class BatchConsumer(driver.Consumer):
             return False
         return True
 
+    async def _put_back(self, batch: Mapping[Any, Sequence[KafkaRecord]]) -> None:
+        """Make what was fetched across a rebalance be fetched again.
+
+        It may come from the assignment before or after it. Faust's own way, a seek to the committed offsets, leaves
+        partitions without one where they are, and their records would be lost.
+        """
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - no public way
+        for tp, records in batch.items():
+            state = _partition_state(consumer, KafkaTopicPartition(tp.topic, tp.partition))
+            if state is not None and state.has_valid_position and state.position > records[0].offset:
+                with suppress(IllegalStateError):  # revoked meanwhile: its next owner begins at the committed offset
+                    await self.seek(tp, records[0].offset)
+
     async def _drain_messages(self, fetcher: Any) -> None:
         intake: Intake = self.app.intake
         try:
@@ -120,8 +134,7 @@ class BatchConsumer(driver.Consumer):
                 else:
                     await asyncio.sleep(_ALL_WAIT_S)
                 if not self.flow_active or generation != self.app.consumer_generation_id:
-                    if batch:
-                        await self.perform_seek()  # fetched across a rebalance: forget it and read again
+                    await self._put_back(batch or {})
                     continue
                 await intake.on_batch(
                     {TopicPartition(tp.topic, tp.partition): records for tp, records in (batch or {}).items()}, self
@@ -161,9 +174,13 @@ class _Reader:
 
     def _state(self, topic: str) -> Any:
         """The partition's state once it was fetched; None before."""
-        subscription = self._consumer._subscription.subscription  # noqa: SLF001 - no public way without awaiting
-        partition = self._partitions[topic]
-        if subscription is None or subscription.assignment is None or partition not in subscription.assignment.tps:
-            return None
-        state = subscription.assignment.state_value(partition)
-        return state if state.has_valid_position and state.highwater is not None else None
+        state = _partition_state(self._consumer, self._partitions[topic])
+        return state if state is not None and state.has_valid_position and state.highwater is not None else None
+
+
+def _partition_state(consumer: AIOKafkaConsumer, partition: KafkaTopicPartition) -> Any:
+    """aiokafka's account of a partition; None while it is not assigned."""
+    subscription = consumer._subscription.subscription  # noqa: SLF001 - no public way without awaiting
+    if subscription is None or subscription.assignment is None or partition not in subscription.assignment.tps:
+        return None
+    return subscription.assignment.state_value(partition)

@@ -12,16 +12,26 @@ class OffsetTracker:
     done in any order. Constant time for each, amortised.
     """
 
-    __slots__ = ("_done", "_order", "_position")
+    __slots__ = ("_done", "_last", "_order", "_position")
 
     def __init__(self) -> None:
         self._order: deque[int] = deque()
         self._done: set[int] = set()
         self._position: int | None = None
+        self._last = -1
 
-    def add(self, offset: int) -> None:
-        """Take note of a record that was read."""
+    def add(self, offset: int) -> bool:
+        """Take note of a record that was read.
+
+        Returns:
+            Whether it is new. One that is read a second time is held or done already, and is to be passed over: as a
+            duplicate of itself it would count as done before its windows are.
+        """
+        if offset <= self._last:
+            return False
+        self._last = offset
         self._order.append(offset)
+        return True
 
     def done(self, offset: int) -> None:
         """Take note that nothing more has to happen for a record. Idempotent while the record is held."""

@@ -138,7 +138,8 @@ class PartitionWork:
         count = 0
         for record in islice(self._merge.pop_ready(reader.has_unread), at_most):
             count += 1
-            self._trackers[record.topic].add(record.offset)
+            if not self._trackers[record.topic].add(record.offset):
+                continue
             self._clock.observe(record.timestamp)
             try:
                 item = parse_item(record, self._topics[record.topic], self._limits)

@@ -83,7 +83,7 @@ def start_worker(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., W
         document["redis"]["url"] = chosen.redis.url.get_secret_value()
         config.write_text(yaml.safe_dump(document))
         log = tmp_path / f"worker-{number}.log"
-        port = next(port for port in range(24_000, 25_000) if is_free(port))
+        port = next(port for port in range(24_000 + 20 * number, 31_000) if is_free(port))
         command = [sys.executable, "-m", "streams.cli", "worker", "--name", f"w{number}", "--config", str(config)]
         command += ["--health-port", str(port)]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BRAID_")}

@@ -31,6 +31,12 @@ def test_gaps_between_offsets_need_not_be_done():
     assert tracker.position == 9
 
 
+def test_a_record_that_is_read_again_is_not_tracked_a_second_time():
+    tracker = OffsetTracker()
+    assert [tracker.add(offset) for offset in (5, 6, 5, 6, 7)] == [True, True, False, False, True]
+    assert tracker.held == 3
+
+
 @given(st.sets(st.integers(0, 60), min_size=1), st.randoms(use_true_random=False))
 def test_the_position_never_passes_a_record_that_is_not_done(offsets, rng):
     tracker, order, done = OffsetTracker(), sorted(offsets), set()
