@@ -179,7 +179,7 @@ class _Reader:
 
 
 def _partition_state(consumer: AIOKafkaConsumer, partition: KafkaTopicPartition) -> Any:
-    """aiokafka's account of a partition; None while it is not assigned."""
+    """Aiokafka's account of a partition; None while it is not assigned."""
     subscription = consumer._subscription.subscription  # noqa: SLF001 - no public way without awaiting
     if subscription is None or subscription.assignment is None or partition not in subscription.assignment.tps:
         return None
