@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
@@ -257,6 +258,18 @@ def until_answered(store: Store) -> Callable:
             for source in sources:
                 while not await store.list_detections(source.source_id, limit=1):
                     await asyncio.sleep(0.05)
+
+    return wait
+
+
+@pytest.fixture
+def until_ready() -> Callable:
+    """Waits until a worker has its partitions."""
+
+    async def wait(worker: Worker) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while (worker.probe("/readyz") or (0,))[0] != HTTPStatus.OK:
+                await asyncio.sleep(0.05)
 
     return wait
 

@@ -24,6 +24,24 @@ async def test_a_killed_worker_loses_no_window_and_leaves_none_incomplete(
     assert second.stop() == 0, second.output
 
 
+async def test_a_worker_that_joins_takes_partitions_over_without_loss(
+    start_worker, scripted, send, assert_exact, until_answered, until_ready
+):
+    """The first one gives partitions away while it is at work on them, twice: to one that joins, and back."""
+    start_ms = time.time_ns() // 10**6
+    sources = [scripted(f"cam-{k}", start_ms, 20) for k in range(6)]
+    first = start_worker()
+    sending = asyncio.create_task(send(sources, speed=1.0))
+    await until_answered(sources)
+    second = start_worker()
+    await until_ready(second)
+    assert second.stop() == 0, second.output
+    await sending
+    for source in sources:
+        await assert_exact(source)
+    assert first.stop() == 0, first.output
+
+
 async def test_a_backlog_read_by_a_worker_that_joins_late_is_exact(
     settings, start_worker, scripted, send, assert_exact
 ):
