@@ -16,9 +16,6 @@ class MicroBatcher(Generic[T, R]):
 
     An idle line sends at once, so a lone item never waits for company; a busy one sends what has gathered as soon as a
     request returns. Belongs to one event loop.
-
-    Attributes:
-        pending: submissions that are waiting or under way.
     """
 
     def __init__(
@@ -44,7 +41,6 @@ class MicroBatcher(Generic[T, R]):
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._batches: set[asyncio.Task[None]] = set()
         self._is_pump_due = False
-        self.pending = 0
 
     async def submit(self, item: T) -> R:
         """Process one item together with whatever else is waiting.
@@ -56,15 +52,11 @@ class MicroBatcher(Generic[T, R]):
             loop = asyncio.get_running_loop()
             future: asyncio.Future[R] = loop.create_future()
             self._waiting.append((item, future))
-            self.pending += 1
-            try:
-                if not self._is_pump_due:
-                    self._is_pump_due = True
-                    # Not now but in this turn of the loop: submissions of the same turn go together.
-                    loop.call_soon(self._pump)
-                return await future
-            finally:
-                self.pending -= 1
+            if not self._is_pump_due:
+                self._is_pump_due = True
+                # Not now but in this turn of the loop: submissions of the same turn go together.
+                loop.call_soon(self._pump)
+            return await future
 
     async def close(self) -> None:
         """End the batches under way and refuse what waits. Idempotent."""

@@ -85,7 +85,7 @@ class Assignment:
         }
 
     async def drain(self, timeout_s: float) -> None:
-        """Let what is under way come to its end, for a bounded time; nothing new is begun."""
+        """Let what is under way come to its end, for a bounded time; the caller hands in nothing more."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         while self._tasks and (left_s := deadline - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(self._tasks, timeout=left_s)
