@@ -40,12 +40,21 @@ class Keys:
         """Sorted set: source ids by the time at which something of theirs was last stored."""
         return f"{self.prefix}sources"
 
-    def token(self, group: str, partition: int) -> str:
-        """String: the fencing token in force."""
-        return f"{self.prefix}{{{group}/{partition}}}:token"
+    @property
+    def generation(self) -> str:
+        """String: says that the store is whole since it was first used."""
+        return f"{self.prefix}generation"
+
+    def windows(self, group: str) -> str:
+        """String: the window settings that the group's answers were made with."""
+        return f"{self.prefix}{{{group}}}:windows"
+
+    def fence(self, group: str, partition: int) -> str:
+        """Hash: the fencing token in force, and how many writes were made under it."""
+        return f"{self.prefix}{{{group}/{partition}}}:fence"
 
     def position(self, group: str, partition: int) -> str:
-        """String: how far the work of the partition number is done."""
+        """Hash: how far the work of the partition number is done."""
         return f"{self.prefix}{{{group}/{partition}}}:position"
 
     def final_through_all(self, source_ids: Sequence[str]) -> list[str]:

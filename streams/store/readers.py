@@ -10,14 +10,17 @@ from redis.asyncio import Redis
 from streams.errors import ContractBroken
 from streams.records import DETECTION_SCHEMA, Detection
 from streams.store.keys import Keys
-from streams.store.positions import Position
+from streams.store.positions import Position, position_of_hash
 
 __all__ = [
     "Span",
+    "agree_on",
     "list_detections",
     "parse_detection",
     "read_detection",
+    "read_fences",
     "read_final_through",
+    "read_generation",
     "read_position",
     "read_sources",
 ]
@@ -111,13 +114,27 @@ async def read_position(redis: Redis, key: str) -> Position | None:
     Raises:
         ContractBroken: what is stored is not a position of a known version.
     """
-    text = await redis.get(key)
-    if text is None:
-        return None
-    try:
-        return Position.from_json(text)
-    except ValidationError as error:
-        raise ContractBroken(
-            f"Redis key {key}: not a position of version 1: {error}; it was written by another version of Braid",
-            code="contract.position",
-        ) from error
+    return position_of_hash(cast("dict[bytes, bytes]", await redis.hgetall(key)), key)
+
+
+async def read_fences(redis: Redis, keys: Sequence[str]) -> list[tuple[int, int]]:
+    """Token and number of writes under each key; zeros where there is none."""
+    async with redis.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.hmget(key, "token", "writes")
+        return [(int(token or 0), int(writes or 0)) for token, writes in await pipeline.execute()]
+
+
+async def read_generation(redis: Redis, key: str) -> str | None:
+    """The generation mark under a key."""
+    mark = cast("bytes | None", await redis.get(key))
+    return None if mark is None else mark.decode()
+
+
+async def agree_on(redis: Redis, key: str, text: str) -> str:
+    """What stands under a key: `text`, unless something stood there before."""
+    async with redis.pipeline(transaction=True) as pipeline:
+        pipeline.set(key, text, nx=True)
+        pipeline.get(key)
+        stored = (await pipeline.execute())[1]
+    return cast("bytes", stored).decode()

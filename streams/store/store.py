@@ -1,6 +1,7 @@
 """The store: what may be asked of it. How keys and scripts make that true stands in the modules beside this one."""
 
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Self
 
 from streams.errors import ContractBroken
@@ -92,7 +93,7 @@ class Store:
         for put in puts:
             _refuse_wrong_id(put.detection)
         replies = await self._run("put", [self._calls.put(put) for put in puts])
-        return [_answer(reply) for reply in replies]
+        return [_answer(put.fence, reply) for put, reply in zip(puts, replies, strict=True)]
 
     async def finalise(self, detection_id: str, sealed_by: SealedBy, fence: Fence) -> Answer:
         """Make the stored answer of a window final: `finalise_many` of one."""
@@ -113,7 +114,41 @@ class Store:
             ConfigurationError: an id is malformed.
         """
         replies = await self._run("finalise", [self._calls.finalise(finalise) for finalise in finalises])
-        return [_answer(reply) for reply in replies]
+        return [_answer(finalise.fence, reply) for finalise, reply in zip(finalises, replies, strict=True)]
+
+    async def is_in_force(self, fences: Sequence[Fence]) -> list[bool]:
+        """Whether the store would take a write under each fence: it knows the token and every acknowledged write."""
+        keys = [self._keys.fence(fence.group, fence.partition) for fence in fences]
+        acknowledged = [(fence.token, fence.writes) for fence in fences]
+        held = await self._connection.run("fences", lambda redis: readers.read_fences(redis, keys))
+        return [
+            token == own_token and writes >= own_writes
+            for (token, writes), (own_token, own_writes) in zip(held, acknowledged, strict=True)
+        ]
+
+    async def read_generation(self) -> str | None:
+        """The mark of a store that is whole since its first use; None in a new store, and in one that lost its data."""
+        key = self._keys.generation
+        return await self._connection.run("generation", lambda redis: readers.read_generation(redis, key))
+
+    async def begin_generation(self, group: str, positions: Mapping[int, Mapping[str, int]]) -> bool:
+        """Declare a store without a mark to be whole from here on.
+
+        Args:
+            group: consumer group.
+            positions: partition number -> topic -> offset to read from; without topics, from the beginning.
+
+        Returns:
+            Whether it was done; False when the store has a mark already, and nothing was changed.
+        """
+        mark = uuid.uuid4().hex
+        [stored] = await self._run("begin generation", [self._calls.begin_generation(mark, group, positions)])
+        return bool(stored.decode() == mark)
+
+    async def agree_on_windows(self, group: str, text: str) -> str:
+        """The window settings that the group's answers were made with: `text`, if there were none before."""
+        key = self._keys.windows(group)
+        return await self._connection.run("windows", lambda redis: readers.agree_on(redis, key, text))
 
     async def read_position(self, group: str, partition: int) -> Position | None:
         """How far a partition number's work is done; None before its first move.
@@ -124,16 +159,21 @@ class Store:
         key = self._keys.position(group, partition)
         return await self._connection.run("read position", lambda redis: readers.read_position(redis, key))
 
-    async def move_position(self, fence: Fence, expected: Position | None, new: Position) -> MoveStatus:
-        """Replace a partition number's position, if it still is the one expected.
+    async def move_position(
+        self, fence: Fence, expected: Mapping[str, int] | None, new: Position, *, forgotten: Collection[str] = ()
+    ) -> MoveStatus:
+        """Move a partition number's position, if it still is where it is expected.
 
         Args:
             fence: of the partition number.
-            expected: what the caller read or moved last; None when there should be none.
-            new: what takes its place.
+            expected: the next offsets that the caller read or moved to last; None when there should be none.
+            new: the next offsets of all topics, and the watermarks that changed; others stay as they are.
+            forgotten: sources whose watermarks are dropped.
         """
-        [reply] = await self._run("move position", [self._calls.move_position(fence, expected, new)])
-        return MoveStatus(reply.decode())
+        [reply] = await self._run("move position", [self._calls.move_position(fence, expected, new, forgotten)])
+        status, *writes = reply
+        _note_writes(fence, writes)
+        return MoveStatus(status.decode())
 
     async def get(self, detection_id: str) -> Detection | None:
         """One stored detection; None when there is none (any more).
@@ -195,6 +235,13 @@ def _refuse_wrong_id(detection: Detection) -> None:
         )
 
 
-def _answer(reply: list[bytes]) -> Answer:
-    status, *body = reply
+def _answer(fence: Fence, reply: list[Any]) -> Answer:
+    status, *rest = reply
+    _note_writes(fence, rest)
+    body = rest[1:]
     return Answer(Status(status.decode()), readers.parse_detection(body[0]) if body else None)
+
+
+def _note_writes(fence: Fence, counted: Sequence[bytes | int]) -> None:
+    if counted:
+        fence.writes = max(fence.writes, int(counted[0]))

@@ -1,13 +1,18 @@
 """Puts, finalises and moves as calls of their scripts: which keys, which arguments."""
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from streams.records import Coverage
 from streams.settings import RetentionSettings
 from streams.store.identity import split_detection_id
 from streams.store.keys import Keys, window_member
-from streams.store.positions import Position
+from streams.store.positions import (
+    POSITION_VERSION,
+    Position,
+    encode_offsets,
+    encode_watermarks,
+    watermark_field,
+)
 from streams.store.scripts import Script, ScriptCall
 from streams.store.writes import Fence, Finalise, Put
 
@@ -49,6 +54,7 @@ class WriteCalls:
         self._finalise = Script.read("finalise")
         self._take_token = Script.read("take_token")
         self._move_position = Script.read("move_position")
+        self._begin_generation = Script.read("begin_generation")
 
     def put(self, put: Put) -> ScriptCall:
         """`put.lua` for one revision of a window."""
@@ -63,10 +69,11 @@ class WriteCalls:
                 keys.timeline(source_id),
                 keys.expiry(source_id),
                 keys.sources,
-                keys.token(fence.group, fence.partition),
+                keys.fence(fence.group, fence.partition),
             ],
             [
                 fence.token,
+                fence.writes,
                 detection.digest,
                 window_member(start_ms, end_ms),
                 start_ms,
@@ -87,17 +94,41 @@ class WriteCalls:
             [
                 keys.detection(source_id, start_ms, end_ms),
                 keys.final_through(source_id),
-                keys.token(fence.group, fence.partition),
+                keys.fence(fence.group, fence.partition),
             ],
-            [fence.token, finalise.sealed_by, end_ms, self._final_through_ms],
+            [fence.token, fence.writes, finalise.sealed_by, end_ms, self._final_through_ms],
         )
 
     def take_token(self, group: str, partition: int) -> ScriptCall:
         """`take_token.lua` for one partition number."""
-        return ScriptCall(self._take_token, [self._keys.token(group, partition)], [])
+        return ScriptCall(self._take_token, [self._keys.fence(group, partition)], [])
 
-    def move_position(self, fence: Fence, expected: Position | None, new: Position) -> ScriptCall:
+    def move_position(
+        self, fence: Fence, expected: Mapping[str, int] | None, new: Position, forgotten: Collection[str]
+    ) -> ScriptCall:
         """`move_position.lua` for one partition number."""
-        expected_sha = hashlib.sha1(expected.to_json(), usedforsecurity=False).hexdigest() if expected else ""
-        keys = [self._keys.position(fence.group, fence.partition), self._keys.token(fence.group, fence.partition)]
-        return ScriptCall(self._move_position, keys, [fence.token, expected_sha, new.to_json()])
+        marks = [
+            part
+            for source_id, watermarks in new.watermarks.items()
+            for part in (watermark_field(source_id), encode_watermarks(watermarks))
+        ]
+        return ScriptCall(
+            self._move_position,
+            [self._keys.position(fence.group, fence.partition), self._keys.fence(fence.group, fence.partition)],
+            [
+                fence.token,
+                fence.writes,
+                b"" if expected is None else encode_offsets(expected),
+                encode_offsets(new.next_offsets),
+                POSITION_VERSION,
+                len(new.watermarks),
+                *marks,
+                *(watermark_field(source_id) for source_id in forgotten),
+            ],
+        )
+
+    def begin_generation(self, mark: str, group: str, positions: Mapping[int, Mapping[str, int]]) -> ScriptCall:
+        """`begin_generation.lua` for all partition numbers of a group."""
+        keys = [self._keys.position(group, number) for number in positions]
+        offsets = [encode_offsets(next_offsets) if next_offsets else b"" for next_offsets in positions.values()]
+        return ScriptCall(self._begin_generation, [self._keys.generation, *keys], [mark, POSITION_VERSION, *offsets])

@@ -11,19 +11,22 @@ __all__ = ["Answer", "Fence", "Finalise", "MoveStatus", "Put", "SealedBy", "Stat
 SealedBy = Literal["watermark", "vanished", "memory"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Fence:
-    """The right to write for one partition number, until somebody else takes it.
+    """The right to write for one partition number, until somebody else takes it or the store goes back.
 
     Attributes:
         group: consumer group.
         partition: partition number, shared by the three media topics.
         token: grows with every owner; the store refuses every token but the last one it gave out.
+        writes: how many writes under this fence the store has acknowledged at least. A store that holds fewer has lost
+            some of them, after a restart with an older file, and refuses the fence as well.
     """
 
     group: str
     partition: int
     token: int
+    writes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Status(StrEnum):
     ABSENT = "absent"
     """Of a finalise: there is no such detection; nothing was written."""
     FENCED = "fenced"
-    """The fence is not the partition's current one: a newer owner, or a store that lost its state."""
+    """The fence is not the partition's current one: a newer owner, or a store that lost writes or all its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +89,4 @@ class MoveStatus(StrEnum):
     CONFLICT = "conflict"
     """What is stored is not what was expected: the store went back, or somebody else moved it."""
     FENCED = "fenced"
-    """The fence is not the partition's current one."""
+    """As `Status.FENCED`."""

@@ -166,17 +166,17 @@ async def test_tokens_of_other_partitions_and_groups_do_not_fence(store, fence, 
 async def test_a_token_that_the_store_does_not_know_is_fenced(store, fence, make_detection, raw, key_prefix):
     ahead = Fence("braid", 0, fence.token + 1)
     assert (await store.put(make_detection(), ahead)).status is Status.FENCED
-    await raw.delete(f"{key_prefix}{{braid/0}}:token")
+    await raw.delete(f"{key_prefix}{{braid/0}}:fence")
     assert (await store.put(make_detection(), fence)).status is Status.FENCED
 
 
 async def test_a_token_given_out_before_the_store_lost_its_state_is_not_given_out_again(store, fence, raw, key_prefix):
-    await raw.delete(f"{key_prefix}{{braid/0}}:token")
+    await raw.delete(f"{key_prefix}{{braid/0}}:fence")
     assert (await store.take_token("braid", 0)).token > fence.token
 
 
 async def test_tokens_grow_also_while_the_servers_clock_stands_still_or_goes_back(store, raw, key_prefix):
-    await raw.set(f"{key_prefix}{{braid/0}}:token", 4_000_000_000_000)
+    await raw.hset(f"{key_prefix}{{braid/0}}:fence", "token", 4_000_000_000_000)
     assert [(await store.take_token("braid", 0)).token - 4_000_000_000_000 for _ in range(3)] == [1, 2, 3]
 
 

@@ -1,15 +1,17 @@
 -- Store one revision of a window, unless what is stored is final, the same, or covers more.
 --
--- KEYS 1 detection (hash)   2 timeline (sorted set)   3 expiry (sorted set)   4 sources (sorted set)   5 token (string)
--- ARGV 1 fencing token      2 digest of the items     3 window, "start_ms/size_ms"         4 start_ms
---      5 source id          6 stored_ms               7 retention_ms
---      8 the detection's JSON without its opening brace and without revision, final, sealed_by and stored_ms
---      9... coverage counters as pairs of field, value; each may grow or stay, but not shrink
--- Returns {status, JSON stored now}; only {"fenced"} when the token is not the one in force.
+-- KEYS 1 detection (hash)   2 timeline (sorted set)   3 expiry (sorted set)   4 sources (sorted set)   5 fence (hash)
+-- ARGV 1 fencing token      2 writes acknowledged under it
+--      3 digest of the items   4 window, "start_ms/size_ms"   5 start_ms   6 source id   7 stored_ms   8 retention_ms
+--      9 the detection's JSON without its opening brace and without revision, final, sealed_by and stored_ms
+--      10... coverage counters as pairs of field, value; each may grow or stay, but not shrink
+-- Returns {status, writes under this fence, JSON stored now}; only {"fenced"} when the token is not the one in force,
+-- or when the store holds fewer writes than it has acknowledged: it went back.
 
 local SWEEP_LIMIT = 16
 
-if redis.call('GET', KEYS[5]) ~= ARGV[1] then
+local fence = redis.call('HMGET', KEYS[5], 'token', 'writes')
+if fence[1] ~= ARGV[1] or tonumber(fence[2]) < tonumber(ARGV[2]) then
   return {'fenced'}
 end
 
@@ -17,36 +19,36 @@ local revision = 0
 local stored = redis.call('HMGET', KEYS[1], 'digest', 'final', 'revision', 'body')
 if stored[1] then
   if stored[2] == '1' then
-    return {'final', stored[4]}
+    return {'final', fence[2], stored[4]}
   end
-  if stored[1] == ARGV[2] then
-    return {'same', stored[4]}
+  if stored[1] == ARGV[3] then
+    return {'same', fence[2], stored[4]}
   end
-  for i = 9, #ARGV, 2 do
+  for i = 10, #ARGV, 2 do
     if tonumber(ARGV[i + 1]) < tonumber(redis.call('HGET', KEYS[1], ARGV[i])) then
-      return {'smaller', stored[4]}
+      return {'smaller', fence[2], stored[4]}
     end
   end
   revision = tonumber(stored[3]) + 1
 end
 
 -- finalise.lua replaces this head, so its length is kept beside the body.
-local head = string.format('{"revision":%d,"final":false,"sealed_by":null,"stored_ms":%s,', revision, ARGV[6])
-local body = head .. ARGV[8]
-redis.call('HSET', KEYS[1], 'digest', ARGV[2], 'revision', revision, 'final', '0', 'stored_ms', ARGV[6],
-  'head_bytes', #head, 'body', body, unpack(ARGV, 9))
-redis.call('PEXPIRE', KEYS[1], ARGV[7])
+local head = string.format('{"revision":%d,"final":false,"sealed_by":null,"stored_ms":%s,', revision, ARGV[7])
+local body = head .. ARGV[9]
+redis.call('HSET', KEYS[1], 'digest', ARGV[3], 'revision', revision, 'final', '0', 'stored_ms', ARGV[7],
+  'head_bytes', #head, 'body', body, unpack(ARGV, 10))
+redis.call('PEXPIRE', KEYS[1], ARGV[8])
 
 -- Expiry goes by the server's clock, as the hash's own does; the indexes live as long as their longest-lived member.
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local retention_ms = tonumber(ARGV[7])
-redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3])
-redis.call('ZADD', KEYS[3], string.format('%.0f', now_ms + retention_ms), ARGV[3])
-redis.call('ZADD', KEYS[4], string.format('%.0f', now_ms), ARGV[5])
+local retention_ms = tonumber(ARGV[8])
+redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
+redis.call('ZADD', KEYS[3], string.format('%.0f', now_ms + retention_ms), ARGV[4])
+redis.call('ZADD', KEYS[4], string.format('%.0f', now_ms), ARGV[6])
 for i = 2, 3 do
   if redis.call('PTTL', KEYS[i]) < retention_ms then
-    redis.call('PEXPIRE', KEYS[i], ARGV[7])
+    redis.call('PEXPIRE', KEYS[i], ARGV[8])
   end
 end
 
@@ -60,4 +62,4 @@ local vanished = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', string.format('%.0
 if #vanished > 0 then
   redis.call('ZREM', KEYS[4], unpack(vanished))
 end
-return {'stored', body}
+return {'stored', redis.call('HINCRBY', KEYS[5], 'writes', 1), body}

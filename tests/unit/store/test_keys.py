@@ -18,9 +18,9 @@ def test_all_keys_of_a_source_carry_its_hash_tag():
     assert len(set(of_source)) == 4
 
 
-def test_token_and_position_of_a_partition_number_share_a_hash_tag():
+def test_fence_and_position_of_a_partition_number_share_a_hash_tag():
     keys = Keys()
-    assert hash_tag(keys.token("braid", 3)) == hash_tag(keys.position("braid", 3)) == "braid/3"
+    assert hash_tag(keys.fence("braid", 3)) == hash_tag(keys.position("braid", 3)) == "braid/3"
 
 
 def test_every_key_begins_with_the_prefix():
@@ -31,7 +31,9 @@ def test_every_key_begins_with_the_prefix():
         keys.expiry("a"),
         keys.final_through("a"),
         keys.sources,
-        keys.token("g", 0),
+        keys.fence("g", 0),
+        keys.generation,
+        keys.windows("g"),
         keys.position("g", 0),
     ]
     assert all(key.startswith("mine:") for key in every)

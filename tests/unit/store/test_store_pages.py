@@ -52,7 +52,9 @@ def test_the_redis_page_names_every_key():
         keys.expiry("SOURCE"),
         keys.final_through("SOURCE"),
         keys.sources,
-        keys.token("GROUP", 0).replace("/0", "/PARTITION"),
+        keys.generation,
+        keys.windows("GROUP"),
+        keys.fence("GROUP", 0).replace("/0", "/PARTITION"),
         keys.position("GROUP", 0).replace("/0", "/PARTITION"),
     }
     assert set(re.findall(r"^\| `(braid:[^`]*)` \|", REDIS_PAGE, re.MULTILINE)) == every
