@@ -7,12 +7,20 @@ played again. One `Aligner` serves one partition number, which all topics of the
     for item, clock in batch:
         placement = aligner.add(item, clock)
     for event in aligner.advance(clock):
-        ...  # WindowClosed, WindowRevised, WindowSealed
+        ...  # WindowClosed, WindowRevised, WindowSealed, PresenceChanged, SourceForgotten
 """
 
 from streams.align.aligner import Aligner
 from streams.align.clock import ReadClock
-from streams.align.events import WindowClosed, WindowEvent, WindowRevised, WindowSealed
+from streams.align.events import (
+    AlignEvent,
+    PresenceChanged,
+    SourceForgotten,
+    WindowClosed,
+    WindowEvent,
+    WindowRevised,
+    WindowSealed,
+)
 from streams.align.items import AlignItem, counted_end_ms
 from streams.align.placement import Placement
 from streams.align.settings import AlignSettings, Role
@@ -20,6 +28,7 @@ from streams.align.watermarks import ModalityState, Presence
 from streams.align.windows import ClosedBy, SealedBy, Window, windows_of
 
 __all__ = [
+    "AlignEvent",
     "AlignItem",
     "AlignSettings",
     "Aligner",
@@ -27,9 +36,11 @@ __all__ = [
     "ModalityState",
     "Placement",
     "Presence",
+    "PresenceChanged",
     "ReadClock",
     "Role",
     "SealedBy",
+    "SourceForgotten",
     "Window",
     "WindowClosed",
     "WindowEvent",

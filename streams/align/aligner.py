@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from processors.modality import Modality
 from streams.align.clock import ReadClock
-from streams.align.events import Changes, WindowEvent
+from streams.align.events import AlignEvent, Changes
 from streams.align.items import AlignItem
 from streams.align.placement import IGNORED, Placement
 from streams.align.settings import AlignSettings, Role
@@ -74,14 +74,16 @@ class Aligner(Generic[ItemT]):
             self._schedule(source)
         return placement
 
-    def advance(self, clock: ReadClock) -> list[WindowEvent[ItemT]]:
-        """Let the time pass, and tell what happened to windows since the last call.
+    def advance(self, clock: ReadClock) -> list[AlignEvent[ItemT]]:
+        """Let the time pass, and tell what happened to windows and sources since the last call.
 
         Args:
             clock: the read clock.
 
         Returns:
-            Events in order of window start; a window's closing or revision before its seal, each at most once.
+            First the windows' events in order of start, a window's closing or revision before its seal, each at most
+            once. Then changed presences in order of the read clock, at most one per modality of a source: how it ended,
+            if that is not how it began. Last the sources that were forgotten, after all that is told of them.
         """
         self._pass_time(clock)
         return self._changes.drain()
@@ -127,8 +129,7 @@ class Aligner(Generic[ItemT]):
         """
         source = self._find(source_id)
         if source is None:
-            source = Source(source_id, self._settings_for(source_id), self._changes, self._clock.now_ms)
-            self._sources[source_id] = source
+            source = self._begin(source_id, self._settings_for(source_id))
         source.restore(watermarks, final_through_ms, self._clock)
         if self._handed_in is not None and source_id in self._sources:
             self._schedule(source)
@@ -214,7 +215,8 @@ class Aligner(Generic[ItemT]):
         del self._sources[source.source_id]
         self._vanished[source.source_id] = source
         if len(self._vanished) > self._remembered_sources:
-            self._vanished.popitem(last=False)
+            forgotten_id, _ = self._vanished.popitem(last=False)
+            self._changes.forgotten(forgotten_id)
 
     def _schedule(self, source: Source[ItemT]) -> None:
         source.needs_schedule = False
@@ -231,10 +233,19 @@ class Aligner(Generic[ItemT]):
         if settings.roles.get(item.modality, Role.ABSENT) is Role.ABSENT:
             return None
         if source is None:
-            source = Source(source_id, settings, self._changes, self._clock.now_ms)
-        else:
-            self._keep_up(source)
-            del self._vanished[source_id]
+            return self._begin(source_id, settings)
+        self._keep_up(source)
+        source.come_back(self._clock.now_ms)
+        del self._vanished[source_id]
+        self._sources[source_id] = source
+        return source
+
+    def _begin(self, source_id: str, settings: AlignSettings) -> Source[ItemT]:
+        """Start a source of which nothing is known."""
+        source = Source(source_id, settings, self._changes, self._clock.now_ms)
+        if self._changes.begins(source_id):
+            # Nobody was told yet that it had been forgotten: as far as anyone knows it only came back.
+            source.come_back(self._clock.now_ms)
         self._sources[source_id] = source
         return source
 

@@ -7,11 +7,11 @@ from typing import Generic, TypeVar
 
 from processors.modality import Modality
 from streams.align.clock import ReadClock
-from streams.align.events import Changes
+from streams.align.events import Changes, PresenceChanged
 from streams.align.items import AlignItem, counted_end_ms
 from streams.align.placement import BELONGS_NOWHERE, IGNORED, Placement
 from streams.align.settings import AlignSettings
-from streams.align.watermarks import NEVER_MS, SourceWatermarks
+from streams.align.watermarks import NEVER_MS, Presence, SourceWatermarks
 from streams.align.windows import ClosedBy, SealedBy, Window, windows_of
 
 __all__ = ["Source"]
@@ -84,8 +84,9 @@ class Source(Generic[ItemT]):
         placement: Placement[ItemT] = (
             BELONGS_NOWHERE if item.is_heartbeat else self._place(item, mark.watermark_ms, clock.now_ms)
         )
-        if mark.is_idle:
+        if mark.is_idle or not mark.is_seen:
             self.needs_schedule = True
+            self._tell(item.modality, mark.presence, Presence.LIVE, clock.now_ms, clock.now_ms)
         if watermarks.observe(mark, counted_end_ms(item) - self._out_of_orderness_ms, clock):
             self._follow_watermarks()
         return placement
@@ -101,14 +102,22 @@ class Source(Generic[ItemT]):
         Returns:
             Whether the source has vanished: nothing of it came for `max_open_ms`; all its windows are then sealed.
         """
-        self.watermarks.judge_idle(clock.now_ms)
+        for modality, mark in self.watermarks.judge_idle(clock.now_ms):
+            self._tell(modality, mark.presence, Presence.IDLE, mark.last_seen_ms, clock.now_ms)
         self.rise(clock)
         self._close_expired(clock.now_ms)
         if clock.now_ms - self.watermarks.last_seen_ms < self.settings.max_open_ms:
             return False
         while self._to_seal:
             self.seal_oldest(SealedBy.VANISHED)
+        for modality, mark in self.watermarks.marks.items():
+            self._tell(modality, mark.presence, Presence.GONE, mark.last_seen_ms, clock.now_ms)
         return True
+
+    def come_back(self, now_ms: int) -> None:
+        """Count as there again, after having vanished; the modalities are what they are before the first new item."""
+        for modality, mark in self.watermarks.marks.items():
+            self._tell(modality, Presence.GONE, mark.presence, mark.last_seen_ms, now_ms)
 
     def next_wake_ms(self, clock: ReadClock) -> int:
         """The earliest read clock at which time alone may change anything; all is settled as of `clock`."""
@@ -151,6 +160,9 @@ class Source(Generic[ItemT]):
         if final_through_ms is not None:
             self.seal_through(final_through_ms - self._size_ms)
         self.rise(clock)
+
+    def _tell(self, modality: Modality, before: Presence, after: Presence, since_ms: int, at_ms: int) -> None:
+        self._changes.presence(before, PresenceChanged(self.source_id, modality, after, since_ms, at_ms))
 
     def _place(self, item: ItemT, own_watermark_ms: int, now_ms: int) -> Placement[ItemT]:
         starts_ms = windows_of(item.start_ms, item.end_ms, self._size_ms, self._hop_ms)

@@ -119,11 +119,16 @@ class SourceWatermarks:
             return False
         return self.rise(clock)
 
-    def judge_idle(self, now_ms: int) -> None:
-        """Judge who is idle as of the read clock; who was, stays so until it brings something."""
+    def judge_idle(self, now_ms: int) -> Iterator[tuple[Modality, Mark]]:
+        """Judge who is idle as of the read clock; who was, stays so until it brings something.
+
+        Yields:
+            Each modality that is about to become idle.
+        """
         latest_idle_ms = now_ms - self._idle_timeout_ms
-        for mark in self.marks.values():
+        for modality, mark in self.marks.items():
             if not mark.is_idle and mark.last_seen_ms <= latest_idle_ms:
+                yield modality, mark
                 mark.is_idle = True
                 self.idle_count += 1
 

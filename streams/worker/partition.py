@@ -15,7 +15,16 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from processors.modality import Modality
-from streams.align import Aligner, Placement, ReadClock, Window, WindowClosed, WindowSealed
+from streams.align import (
+    Aligner,
+    Placement,
+    PresenceChanged,
+    ReadClock,
+    SourceForgotten,
+    Window,
+    WindowClosed,
+    WindowSealed,
+)
 from streams.errors import ContractBroken, Fenced, PoisonItem
 from streams.records import Detection, Item, ItemLimits, KafkaRecord, parse_item
 from streams.store import Fence, Finalise, Put, Status
@@ -154,6 +163,8 @@ class PartitionWork:
         """Let time pass: close, revise and seal what is due."""
         caught_up = self._merge.is_empty and reader.is_caught_up()
         for event in self._aligner.advance(self._read_clock(caught_up=caught_up)):
+            if isinstance(event, PresenceChanged | SourceForgotten):
+                continue
             window = event.window
             if isinstance(event, WindowSealed):
                 self._seal(self._jobs[window])

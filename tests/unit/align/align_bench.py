@@ -5,7 +5,16 @@ import itertools
 from align_model import Item
 
 from processors.modality import Modality
-from streams.align import Aligner, AlignSettings, ReadClock, WindowClosed, WindowRevised, WindowSealed
+from streams.align import (
+    Aligner,
+    AlignSettings,
+    PresenceChanged,
+    ReadClock,
+    SourceForgotten,
+    WindowClosed,
+    WindowRevised,
+    WindowSealed,
+)
 
 VIDEO, AUDIO, TRANSCRIPT = Modality.VIDEO, Modality.AUDIO, Modality.TRANSCRIPT
 
@@ -51,11 +60,15 @@ class Bench:
             self.beat(modality, at_ms, **more)
 
     def advance(self, now_ms=None):
-        """(what, start) of every event, at a later reading when one is given."""
+        """(what, start) of every window's event, at a later reading when one is given."""
         if now_ms is not None:
             self.now_ms = now_ms
         kinds = {WindowClosed: "closed", WindowRevised: "revised", WindowSealed: "sealed"}
-        self.events = self.aligner.advance(self.clock())
+        events = self.aligner.advance(self.clock())
+        self.events = [event for event in events if type(event) in kinds]
+        self.presences = [event for event in events if isinstance(event, PresenceChanged)]
+        self.forgotten = [event.source_id for event in events if isinstance(event, SourceForgotten)]
+        assert events == self.events + self.presences + [SourceForgotten(source_id) for source_id in self.forgotten]
         return [(kinds[type(event)], event.window.start_ms) for event in self.events]
 
     @property

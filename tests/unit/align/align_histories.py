@@ -3,7 +3,7 @@
 from align_model import Item, starts_by_looking
 
 from processors.modality import Modality
-from streams.align import Aligner, AlignSettings, ReadClock, WindowClosed, WindowSealed, counted_end_ms
+from streams.align import Aligner, AlignSettings, PresenceChanged, ReadClock, WindowClosed, WindowSealed, counted_end_ms
 
 SOURCES = ("dock-1", "dock-2")
 # So long that nothing is ever idle, open for too long or vanished.
@@ -133,6 +133,8 @@ class Reader:
 
     def advance(self):
         for event in self.aligner.advance(self.clock()):
+            if isinstance(event, PresenceChanged):
+                continue
             window = event.window
             if isinstance(event, WindowClosed):
                 assert window.id not in self.answered, "a window got two first answers"

@@ -1,7 +1,7 @@
 """The rules of event time once more, slow and plain: every source is judged again at every step.
 
-It shares the settings and the names of modalities with the product, and no rule. Nothing is scheduled, cached or
-forgotten here, so it is what the aligner is compared with wherever time matters.
+It shares the settings and the names of modalities with the product, and no rule. Nothing is scheduled or cached here,
+so it is what the aligner is compared with wherever time matters.
 """
 
 from dataclasses import dataclass, field
@@ -50,6 +50,11 @@ class ModelSource:
     seal_ms: int | None = None
     windows: dict = field(default_factory=dict)
     sealed_through_ms: int | None = None
+    is_gone: bool = False
+    presences: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.presences = dict.fromkeys(self.modalities, ("awaited", self.first_seen_ms, self.first_seen_ms))
 
     @property
     def modalities(self):
@@ -62,9 +67,12 @@ class ModelSource:
 class Model:
     """A worker's partition by the book; `log` holds what happened to which window."""
 
-    def __init__(self, settings_for):
+    def __init__(self, settings_for, *, remembers_sources=True):
         self.settings_for = settings_for
+        self.remembers_sources = remembers_sources
         self.sources = {}
+        self.forgotten = {}
+        self.told = {}
         self.now_ms = None
         self.caught_up = False
         self.log = []
@@ -74,6 +82,9 @@ class Model:
         self.caught_up = caught_up
         for source in self.sources.values():
             self.judge(source)
+        for source in list(self.sources.values()):
+            if source.is_gone and not self.remembers_sources:
+                self.forgotten[source.source_id] = self.sources.pop(source.source_id)
 
     def judge(self, source):
         settings, now_ms = source.settings, self.now_ms
@@ -97,10 +108,23 @@ class Model:
                 self.close(window, "max_open")
             if source.seal_ms is not None and source.seal_ms >= end_ms + settings.allowed_lateness_ms:
                 self.seal(source, window, "watermark")
-        if now_ms - max(source.seen_ms(m) for m in source.modalities) >= settings.max_open_ms:
+        source.is_gone = now_ms - max(source.seen_ms(m) for m in source.modalities) >= settings.max_open_ms
+        self.judge_presence(source)
+        if source.is_gone:
             for window in sorted(source.windows.values(), key=lambda w: w.start_ms):
                 source.sealed_through_ms = _later(source.sealed_through_ms, window.start_ms)
                 self.seal(source, window, "vanished")
+
+    def judge_presence(self, source):
+        for modality in source.modalities:
+            if source.is_gone:
+                presence = "gone"
+            elif self.now_ms - source.seen_ms(modality) >= source.settings.idle_timeout_ms:
+                presence = "idle"
+            else:
+                presence = "live" if modality in source.last_seen_ms else "awaited"
+            if presence != source.presences[modality][0]:
+                source.presences[modality] = presence, source.seen_ms(modality), self.now_ms
 
     def close(self, window, by):
         window.closed_by = by
@@ -120,6 +144,7 @@ class Model:
         source = self.sources.get(item.source_id)
         if source is None:
             source = self.sources[item.source_id] = ModelSource(item.source_id, settings, self.now_ms)
+            self.forgotten.pop(item.source_id, None)
         placed, late_for, held_by = [], 0, 0
         if not item.is_heartbeat:
             for start_ms in starts_by_looking(item.start_ms, item.end_ms, settings.size_ms, settings.hop_ms):
@@ -160,14 +185,30 @@ class Model:
         """What `advance` is to say: by start and source; closed stands for its revisions; each at most once."""
         happened = {}
         for what, window in self.log:
-            happened.setdefault((window.start_ms, window.source_id), (window, set()))[1].add(what)
+            happened.setdefault(id(window), (window, set()))[1].add(what)
         self.log = []
         told = []
-        for _, (window, what) in sorted(happened.items()):
+        for window, what in sorted(happened.values(), key=lambda entry: (entry[0].start_ms, entry[0].source_id)):
             if "closed" in what:
                 what.discard("revised")
             told += [(kind, *facts(window)) for kind in ("closed", "revised", "sealed") if kind in what]
         return told
+
+    def drain_presences(self):
+        """What `advance` is to say of modalities: each that is not as it was said to be the last time."""
+        told = []
+        for source in [*self.sources.values(), *self.forgotten.values()]:
+            for modality, (presence, since_ms, at_ms) in source.presences.items():
+                if presence != self.told.get((source.source_id, modality), "awaited"):
+                    told.append((at_ms, source.source_id, modality, presence, since_ms))
+                    self.told[source.source_id, modality] = presence
+        return sorted(told)
+
+    def drain_forgotten(self):
+        """The sources that are not remembered; nothing that was said of them counts any more."""
+        forgotten, self.forgotten = sorted(self.forgotten), {}
+        self.told = {key: presence for key, presence in self.told.items() if key[0] not in forgotten}
+        return forgotten
 
 
 def facts(window):

@@ -217,6 +217,7 @@ def test_more_vanished_sources_than_remembered_are_forgotten_oldest_first(bench)
         bench.beat(VIDEO, 1_000, source_id=f"dock-{number}")
     bench.advance(100_000)
     assert [n for n in range(3) if bench.aligner.watermarks(f"dock-{n}")] == [1, 2]
+    assert bench.forgotten == ["dock-0"]
 
 
 def test_under_memory_pressure_the_oldest_windows_are_sealed_first(bench):

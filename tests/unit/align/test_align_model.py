@@ -1,11 +1,23 @@
 """The aligner against the rules once more, plain and slow, through everything that a read clock can do."""
 
+from dataclasses import astuple
+
 from align_model import Item, Model, facts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.modality import Modality
-from streams.align import Aligner, AlignSettings, ReadClock, Role, WindowClosed, WindowRevised, WindowSealed
+from streams.align import (
+    Aligner,
+    AlignSettings,
+    PresenceChanged,
+    ReadClock,
+    Role,
+    SourceForgotten,
+    WindowClosed,
+    WindowRevised,
+    WindowSealed,
+)
 
 KINDS = {WindowClosed: "closed", WindowRevised: "revised", WindowSealed: "sealed"}
 ROLES = [
@@ -64,10 +76,13 @@ histories = st.lists(
 
 
 @settings(max_examples=100, deadline=None)
-@given(settings_a=configurations, settings_b=configurations, history=histories, ask_marks=st.booleans())
-def test_does_what_the_rules_say_at_every_step_whatever_the_clock_does(settings_a, settings_b, history, ask_marks):
+@given(configurations, configurations, histories, st.booleans(), st.booleans())
+def test_does_what_the_rules_say_at_every_step_whatever_the_clock_does(
+    settings_a, settings_b, history, ask_marks, remembers
+):
     settings_for = {"a": settings_a, "b": settings_b}.__getitem__
-    aligner, model = Aligner(settings_for), Model(settings_for)
+    aligner = Aligner(settings_for, remembered_sources=10 if remembers else 0)
+    model = Model(settings_for, remembers_sources=remembers)
     now_ms, caught_up = 0, False
     for number, (elapsed_ms, flip, step) in enumerate([*history, (0, None, ("advance",))]):
         now_ms += elapsed_ms
@@ -91,8 +106,13 @@ def test_does_what_the_rules_say_at_every_step_whatever_the_clock_does(settings_
             case ("advance",):
                 events = aligner.advance(clock)
                 model.pass_time(now_ms, caught_up)
-                got = [(KINDS[type(event)], *facts(event.window)) for event in events]
-                assert got == model.drain(), f"step {number}"
+                windows = [(KINDS[type(event)], *facts(event.window)) for event in events if type(event) in KINDS]
+                assert windows == model.drain(), f"step {number}"
+                presences = [astuple(event) for event in events if isinstance(event, PresenceChanged)]
+                presences = [(at, source, modality, how, since) for source, modality, how, since, at in presences]
+                assert presences == model.drain_presences(), f"step {number}"
+                forgotten = [event.source_id for event in events if isinstance(event, SourceForgotten)]
+                assert forgotten == model.drain_forgotten(), f"step {number}"
         for source_id, source in model.sources.items() if ask_marks else ():
             assert aligner.source_watermark(source_id) == source.source_ms, f"step {number}"
             assert aligner.seal_watermark(source_id) == source.seal_ms, f"step {number}"

@@ -266,5 +266,6 @@ def test_the_same_reading_may_be_handed_in_again(bench, caught_up):
     clock = ReadClock(1_000, caught_up)
     bench.aligner.add(bench.item(VIDEO, 1_000, beat=True), clock)
     bench.aligner.add(bench.item(AUDIO, 1_000, beat=True), clock)
+    assert len(bench.aligner.advance(clock)) == 2  # both are live
     assert bench.aligner.advance(clock) == []
     assert bench.source_ms == 1_000
