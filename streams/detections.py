@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from streams.errors import ConfigurationError, DependencyUnavailable
-from streams.records import Detection
+from streams.records import Detection, SourceState
 from streams.settings import Settings
 
 __all__ = ["Repeats", "follow_detections"]
@@ -139,8 +139,19 @@ def _parse(value: bytes | None, topic: str, partition: int, offset: int) -> Dete
     try:
         return Detection.from_json(value or b"")
     except ValidationError as error:
+        if _is_source_state(value or b""):
+            return None
         # Other kinds of record may come to travel on this topic; a listener passes over what it does not know.
         structlog.get_logger(__name__).debug(
             "detection.unknown_record", topic=topic, partition=partition, offset=offset, faults=error.error_count()
         )
         return None
+
+
+def _is_source_state(value: bytes) -> bool:
+    """Whether it is the other kind of record on this topic."""
+    try:
+        SourceState.from_json(value)
+    except ValidationError:
+        return False
+    return True
