@@ -3,16 +3,15 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from streams.errors import ConfigurationError, DependencyUnavailable
-from streams.records import Detection
+from streams.kafka_ranges import answering_in_time, brokers_of, partitions_of
+from streams.records import Detection, SourceState
 from streams.settings import Settings
 
 __all__ = ["Repeats", "follow_detections"]
@@ -64,7 +63,7 @@ async def follow_detections(
         DependencyUnavailable: Kafka does not answer.
     """
     topic = settings.kafka.topics.detections
-    brokers, timeout_ms = _brokers(settings), int(settings.kafka.request_timeout_s * 1000)
+    brokers, timeout_ms = brokers_of(settings), int(settings.kafka.request_timeout_s * 1000)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=brokers,
         client_id=_CLIENT_ID,
@@ -76,7 +75,7 @@ async def follow_detections(
     )
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers, client_id=_CLIENT_ID, request_timeout_ms=timeout_ms)
     try:
-        async with _answering_in_time(settings):
+        async with answering_in_time(settings, f"follow {topic}"):
             # Assigned by hand: a subscription waits for a missing topic, and starts anew when partitions change.
             consumer.assign(await _partitions(admin, topic, brokers))
             await consumer.start()
@@ -96,51 +95,31 @@ async def follow_detections(
                 await consumer.stop()
 
 
-def _brokers(settings: Settings) -> str:
-    if settings.kafka.brokers is None:
-        raise ConfigurationError(
-            "kafka.brokers is not set; start `braid up`, or set it (BRAID_KAFKA__BROKERS) to host:port",
-            code="configuration.kafka",
-        )
-    return settings.kafka.brokers
-
-
-@asynccontextmanager
-async def _answering_in_time(settings: Settings) -> AsyncGenerator[None, None]:
-    where = f"follow {settings.kafka.topics.detections}: Kafka at {settings.kafka.brokers}"
-    try:
-        async with asyncio.timeout(settings.kafka.request_timeout_s):
-            yield
-    except TimeoutError as error:
-        raise DependencyUnavailable(
-            f"{where} did not answer within {settings.kafka.request_timeout_s:g} s", code="dependency.kafka"
-        ) from error
-    except KafkaError as error:
-        raise DependencyUnavailable(f"{where} is not available: {error}", code="dependency.kafka") from error
-
-
 async def _partitions(admin: AIOKafkaAdminClient, topic: str, brokers: str) -> list[TopicPartition]:
     try:
         await admin.start()
-        [described] = await admin.describe_topics([topic])
+        return await partitions_of(admin, topic, brokers)
     finally:
         await admin.close()
-    numbers = [partition["partition"] for partition in described["partitions"]]
-    if not numbers:
-        raise ConfigurationError(
-            f"Kafka at {brokers} has no topic {topic}; create it with `braid topics create`, or correct "
-            "kafka.topics.detections",
-            code="configuration.topic",
-        )
-    return [TopicPartition(topic, number) for number in numbers]
 
 
 def _parse(value: bytes | None, topic: str, partition: int, offset: int) -> Detection | None:
     try:
         return Detection.from_json(value or b"")
     except ValidationError as error:
+        if _is_source_state(value or b""):
+            return None
         # Other kinds of record may come to travel on this topic; a listener passes over what it does not know.
         structlog.get_logger(__name__).debug(
             "detection.unknown_record", topic=topic, partition=partition, offset=offset, faults=error.error_count()
         )
         return None
+
+
+def _is_source_state(value: bytes) -> bool:
+    """Whether it is the other kind of record on this topic."""
+    try:
+        SourceState.from_json(value)
+    except ValidationError:
+        return False
+    return True

@@ -1,5 +1,6 @@
-"""What travels on Kafka: items (CloudEvents binary mode) and detections."""
+"""What travels on Kafka: items (CloudEvents binary mode), detections, states of sources, and dead letters."""
 
+from streams.records.dead_letters import DeadLetter, OriginRecord
 from streams.records.detections import (
     DETECTION_SCHEMA,
     AudioCoverage,
@@ -25,18 +26,23 @@ from streams.records.producers import (
     encode_transcript_segment,
     encode_video_frame,
 )
+from streams.records.source_states import SOURCE_STATE_SCHEMA, SourceState
 
 __all__ = [
     "DETECTION_SCHEMA",
     "MAX_SOURCE_ID_CHARS",
+    "SOURCE_STATE_SCHEMA",
     "AudioCoverage",
     "Coverage",
+    "DeadLetter",
     "Detection",
     "EncodedRecord",
     "Item",
     "ItemLimits",
     "ItemRange",
     "KafkaRecord",
+    "OriginRecord",
+    "SourceState",
     "TranscriptCoverage",
     "VideoCoverage",
     "duration_of_samples_ms",

@@ -150,6 +150,28 @@ class Store:
         key = self._keys.windows(group)
         return await self._connection.run("windows", lambda redis: readers.agree_on(redis, key, text))
 
+    async def reopen(self, detection: Detection, made_from: str | None) -> Answer:
+        """Revise a final answer, which stays final; only a replay of dead letters does it.
+
+        Accepted when the stored answer is final and still the one that the new one was made from, and the new one
+        covers no less; or when there is none though its window is final. The same digest is a no-op.
+
+        Args:
+            detection: its `revision`, `final`, `sealed_by` and `stored_ms` are ignored: the store sets them.
+            made_from: digest of the stored answer that it was made from; None when there was none.
+
+        Returns:
+            Stored, same, smaller, changed (another answer is stored by now) or open (its window is not final), and what
+            is stored now.
+
+        Raises:
+            DependencyUnavailable: it may have been stored; reopen it again.
+            ContractBroken: the detection's id does not fit its source and times.
+        """
+        _refuse_wrong_id(detection)
+        [reply] = await self._run("reopen", [self._calls.reopen(detection, made_from)])
+        return _answer(reply)
+
     async def read_position(self, group: str, partition: int) -> Position | None:
         """How far a partition number's work is done; None before its first move.
 

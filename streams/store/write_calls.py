@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 
-from streams.records import Coverage
+from streams.records import Coverage, Detection
 from streams.settings import RetentionSettings
 from streams.store.identity import split_detection_id
 from streams.store.keys import Keys, window_member
@@ -52,6 +52,7 @@ class WriteCalls:
         self._final_through_ms = max(retention.detections_s, retention.topics_s) * 1000 * FINAL_THROUGH_LIFETIMES
         self._put = Script.read("put")
         self._finalise = Script.read("finalise")
+        self._reopen = Script.read("reopen")
         self._take_token = Script.read("take_token")
         self._move_position = Script.read("move_position")
         self._begin_generation = Script.read("begin_generation")
@@ -97,6 +98,35 @@ class WriteCalls:
                 keys.fence(fence.group, fence.partition),
             ],
             [fence.token, fence.writes, finalise.sealed_by, end_ms, self._final_through_ms],
+        )
+
+    def reopen(self, detection: Detection, made_from: str | None) -> ScriptCall:
+        """`reopen.lua` for one final window."""
+        keys, source_id = self._keys, detection.source_id
+        start_ms, end_ms = detection.start_ms, detection.end_ms
+        body = detection.model_dump_json(by_alias=True, exclude=_SET_BY_STORE)
+        counters = [part for pair in coverage_counters(detection.coverage).items() for part in pair]
+        return ScriptCall(
+            self._reopen,
+            [
+                keys.detection(source_id, start_ms, end_ms),
+                keys.timeline(source_id),
+                keys.expiry(source_id),
+                keys.sources,
+                keys.final_through(source_id),
+            ],
+            [
+                detection.digest,
+                made_from or "",
+                window_member(start_ms, end_ms),
+                start_ms,
+                end_ms,
+                source_id,
+                self._clock_ms(),
+                self._retention_ms,
+                body.removeprefix("{"),
+                *counters,
+            ],
         )
 
     def take_token(self, group: str, partition: int) -> ScriptCall:

@@ -52,14 +52,18 @@ class Finalise:
 
 
 class Status(StrEnum):
-    """What became of a put or a finalise."""
+    """What became of a put, a finalise or a reopen."""
 
     STORED = "stored"
-    """The put is a new revision."""
+    """The put, or the reopen, is a new revision."""
     SAME = "same"
-    """The put holds the items that are stored already; nothing was written."""
+    """It holds the items that are stored already; nothing was written."""
     SMALLER = "smaller"
-    """The put covers less than what is stored; nothing was written."""
+    """It covers less than what is stored; nothing was written."""
+    CHANGED = "changed"
+    """Of a reopen: what is stored is not what the new answer was made from; nothing was written."""
+    OPEN = "open"
+    """Of a reopen: the window is not final; nothing was written."""
     FINAL = "final"
     """Of a put: the stored answer is final, nothing was written. Of a finalise: it is final now."""
     ABSENT = "absent"
@@ -70,11 +74,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The store's answer to one put or finalise.
+    """The store's answer to one put, finalise or reopen.
 
     Attributes:
         status: what became of it.
-        detection: what is stored now, the one to tell; None when absent or fenced.
+        detection: what is stored now, the one to tell; None when absent, open without an answer, or fenced.
     """
 
     status: Status

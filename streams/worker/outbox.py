@@ -1,6 +1,5 @@
 """What a worker tells over Kafka: detections and dead letters, acknowledged before their work counts as done."""
 
-import hashlib
 import ssl
 from collections.abc import Sequence
 from functools import partial
@@ -11,14 +10,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from streams.errors import DependencyUnavailable, PoisonItem
-from streams.records import Detection, KafkaRecord
+from streams.records import DeadLetter, Detection, KafkaRecord
 from streams.settings import Settings
 from streams.worker.metrics import DEAD_LETTERS
 from streams.worker.readiness import Readiness
 
-__all__ = ["Outbox", "dead_letter_headers"]
+__all__ = ["Outbox"]
 
-_MAX_MESSAGE_CHARS = 2_000
 _ROOM_FOR_HEADERS_BYTES = 100_000
 
 log = structlog.get_logger(__name__)
@@ -68,18 +66,12 @@ class Outbox:
 
         Where the broker refuses it as too large, it goes without payload but with its size and SHA-256.
         """
-        headers = dead_letter_headers(record, error)
-        value = record.value or b""
+        letter = DeadLetter.of(record, error)
         try:
-            await self._send(self._topics.dead_letters, record.key, value, headers)
+            await self._send(self._topics.dead_letters, letter.key, letter.value, letter.encode())
         except MessageSizeTooLargeError:
-            digest = hashlib.sha256(value).hexdigest().encode()
-            headers = (
-                *headers,
-                ("braid_payload_bytes", str(len(value)).encode()),
-                ("braid_payload_sha256", digest),
-            )
-            await self._send(self._topics.dead_letters, record.key, b"", headers)
+            letter = letter.without_payload()
+            await self._send(self._topics.dead_letters, letter.key, letter.value, letter.encode())
         DEAD_LETTERS.labels(error.code, error.stage).inc()
         log.warning(
             "dead_letter",
@@ -101,17 +93,3 @@ class Outbox:
             raise
         except (KafkaError, ssl.SSLError) as error:
             raise DependencyUnavailable(f"Kafka did not take a record for {topic}: {error}", code="kafka") from error
-
-
-def dead_letter_headers(record: KafkaRecord, error: PoisonItem) -> tuple[tuple[str, bytes], ...]:
-    """The record's own headers, and after them what happened to it and where it came from."""
-    return (
-        *record.headers,
-        ("braid_error_code", error.code.encode()),
-        ("braid_error_stage", error.stage.encode()),
-        ("braid_error_message", str(error)[:_MAX_MESSAGE_CHARS].encode()),
-        ("braid_origin_topic", record.topic.encode()),
-        ("braid_origin_partition", str(record.partition).encode()),
-        ("braid_origin_offset", str(record.offset).encode()),
-        ("braid_origin_timestamp_ms", str(record.timestamp).encode()),
-    )
