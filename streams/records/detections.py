@@ -115,6 +115,8 @@ class Detection(_Frozen):
         transcript: the window's words, at most 4 KB of UTF-8.
         items: where the window's items are on Kafka.
         models: version of each model that took part.
+        failed: code of the error that kept the fusion model from answering; None for an answer. A window that failed
+            keeps its items and has no probabilities.
         baseline_version: of the baseline that judged; None without one.
         closed_ms: processing time at which the window was first closed, epoch milliseconds.
         stored_ms: processing time of the store's acknowledgement, epoch milliseconds.
@@ -143,6 +145,7 @@ class Detection(_Frozen):
     transcript: str = ""
     items: tuple[ItemRange, ...] = ()
     models: dict[str, str] = {}
+    failed: str | None = None
     baseline_version: int | None = None
     closed_ms: int
     stored_ms: int | None = None

@@ -42,7 +42,7 @@ def render_example() -> str:
 def _section(section: BaseModel, indent: str) -> Iterator[str]:
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
-        yield f"{indent}# {field.description}"
+        yield from (f"{indent}# {line}" for line in (field.description or "").splitlines())
         if isinstance(value, BaseModel):
             yield f"{indent}{name}:"
             yield from _section(value, indent + "  ")

@@ -68,6 +68,9 @@ class KafkaSettings(_Section):
     """Partitions of each topic that Braid creates; also the largest useful number of workers."""
     replication_factor: Positive = 1
     """Copies of each partition of a topic that Braid creates."""
+    instance_id: str | None = None
+    """Static membership: a worker that comes back under the same id within the session timeout keeps its partitions
+    without a rebalance. Each worker needs its own; empty: none."""
     session_timeout_s: Seconds = 10.0
     """A worker that is silent for so long is replaced."""
     request_timeout_s: Seconds = 20.0
@@ -128,6 +131,13 @@ class LimitSettings(_Section):
     """An item whose event time lies further after its Kafka timestamp is poison."""
     max_undecoded_bytes: Positive = 128_000_000
     """Payloads waiting for decoding and encoding; beyond it a worker stops reading until some are done."""
+    max_held_bytes: Positive = 512_000_000
+    """What windows hold until they are final; beyond it a worker reads only what the oldest of them wait for, and a
+    quarter beyond it the oldest are sealed."""
+    max_sources: Positive = 10_000
+    """Sources that a worker has in sight at a time."""
+    unknown_sources: Literal["accept", "dead_letter"] = "accept"
+    """What becomes of a further source's items: taken all the same, or sent to the dead letters."""
 
 
 class RetentionSettings(_Section):
@@ -144,8 +154,13 @@ class RetentionSettings(_Section):
 class OverloadSettings(_Section):
     """What happens when more comes than can be answered."""
 
-    shed: Literal["none"] = "none"
-    """`none`: nothing is left out; the lag grows."""
+    shed: Literal["none", "oldest", "frames"] = "none"
+    """What a worker that is behind leaves out. `none`: nothing, and the lag grows; `oldest`: every item that is older
+    than `max_lag_s`; `frames`: of those, frames beyond `min_fps`."""
+    max_lag_s: Seconds = 10.0
+    """A worker is behind when an item's turn comes so long after Kafka took it."""
+    min_fps: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """Frames per second of a source that `frames` keeps."""
 
 
 class WindowSettings(_Section):

@@ -83,7 +83,7 @@ def position_of_hash(stored: Mapping[bytes, bytes], key: str) -> Position | None
 
 def _not_a_position(key: str, reason: str) -> ContractBroken:
     return ContractBroken(
-        f"Redis key {key}: not a position of version {POSITION_VERSION}: {reason}; it was written by another version of "
-        "Braid",
+        f"Redis key {key}: not a position of version {POSITION_VERSION}: {reason}; it was written by another version "
+        "of Braid",
         code="contract.position",
     )

@@ -93,7 +93,7 @@ class Store:
         for put in puts:
             _refuse_wrong_id(put.detection)
         replies = await self._run("put", [self._calls.put(put) for put in puts])
-        return [_answer(put.fence, reply) for put, reply in zip(puts, replies, strict=True)]
+        return [_fenced_answer(put.fence, reply) for put, reply in zip(puts, replies, strict=True)]
 
     async def finalise(self, detection_id: str, sealed_by: SealedBy, fence: Fence) -> Answer:
         """Make the stored answer of a window final: `finalise_many` of one."""
@@ -114,7 +114,7 @@ class Store:
             ConfigurationError: an id is malformed.
         """
         replies = await self._run("finalise", [self._calls.finalise(finalise) for finalise in finalises])
-        return [_answer(finalise.fence, reply) for finalise, reply in zip(finalises, replies, strict=True)]
+        return [_fenced_answer(finalise.fence, reply) for finalise, reply in zip(finalises, replies, strict=True)]
 
     async def is_in_force(self, fences: Sequence[Fence]) -> list[bool]:
         """Whether the store would take a write under each fence: it knows the token and every acknowledged write."""
@@ -257,10 +257,15 @@ def _refuse_wrong_id(detection: Detection) -> None:
         )
 
 
-def _answer(fence: Fence, reply: list[Any]) -> Answer:
+def _fenced_answer(fence: Fence, reply: list[Any]) -> Answer:
+    """The answer of a script that counts the writes under a fence, between its status and what is stored."""
     status, *rest = reply
     _note_writes(fence, rest)
-    body = rest[1:]
+    return _answer([status, *rest[1:]])
+
+
+def _answer(reply: list[bytes]) -> Answer:
+    status, *body = reply
     return Answer(Status(status.decode()), readers.parse_detection(body[0]) if body else None)
 
 

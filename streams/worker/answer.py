@@ -87,28 +87,41 @@ def fusion_inputs(window: Window[Item], items: Sequence[Encoded]) -> dict[str, n
 def detection_of(
     window: Window[Item],
     items: Sequence[Encoded],
-    answer: FusionAnswer,
+    answer: FusionAnswer | None,
     *,
     required: Sequence[Modality],
     thresholds: Mapping[str, float],
     encoder_versions: Mapping[Modality, tuple[str, str]],
     fusion_name: str,
     closed_ms: int,
+    shed: Mapping[Modality, int],
+    failed: str | None = None,
 ) -> Detection:
     """Put the answer to one window into the documented shape; the store numbers the revision.
 
     Args:
         window: closed.
         items: those that were encoded, in order of modality, start and id.
-        answer: of the fusion model.
+        answer: of the fusion model; None where it cannot answer this window.
         required: modalities that the source must bring.
         thresholds: event class -> probability from which it counts as an event.
         encoder_versions: modality -> name and version of the encoder that embeds it.
         fusion_name: of the fusion model in the repository.
         closed_ms: processing time at which the window was first closed.
+        shed: modality -> items left out under overload.
+        failed: code of the error that stands in for an answer.
     """
-    probabilities = dict(zip(EVENT_CLASSES, _rounded(answer.probabilities), strict=True))
-    above = [name for name in EVENT_CLASSES if probabilities[name] >= thresholds[name]]
+    probabilities: dict[str, float] = {}
+    contributions: dict[Modality, dict[str, float]] = {}
+    models = dict(encoder_versions[modality] for modality in sorted({encoded.item.modality for encoded in items}))
+    if answer is not None:
+        probabilities = dict(zip(EVENT_CLASSES, _rounded(answer.probabilities), strict=True))
+        contributions = {
+            modality: dict(zip(EVENT_CLASSES, _rounded(row), strict=True))
+            for modality, row in zip(CONTRIBUTION_ORDER, answer.contributions, strict=True)
+        }
+        models[fusion_name] = answer.model_version
+    above = [name for name, probability in probabilities.items() if probability >= thresholds[name]]
     present = {encoded.item.modality for encoded in items}
     segments = [encoded.content for encoded in items if encoded.item.modality is Modality.TRANSCRIPT]
     return Detection(
@@ -118,19 +131,17 @@ def detection_of(
         end_ms=window.end_ms,
         digest=items_digest(encoded.item.item_id for encoded in items),
         closed_by=(window.closed_by or "watermark"),
-        coverage=_coverage(window, items),
+        coverage=_coverage(window, items, shed),
         missing=tuple(modality for modality in required if modality not in present),
         event=max(above, key=lambda name: probabilities[name], default=None),
         probabilities=probabilities,
-        contributions={
-            modality: dict(zip(EVENT_CLASSES, _rounded(row), strict=True))
-            for modality, row in zip(CONTRIBUTION_ORDER, answer.contributions, strict=True)
-        },
-        embedding=tuple(_rounded(answer.embedding)),
+        contributions=contributions,
+        embedding=() if answer is None else tuple(_rounded(answer.embedding)),
         text_embedding=_mean_embedding(segments),
         transcript=_joined(segments),
         items=tuple(item_ranges([encoded.item for encoded in items])),
-        models=dict(encoder_versions[modality] for modality in sorted(present)) | {fusion_name: answer.model_version},
+        models=models,
+        failed=failed,
         closed_ms=closed_ms,
     )
 
@@ -166,15 +177,16 @@ def item_ranges(items: Sequence[Item]) -> list[ItemRange]:
     return ranges
 
 
-def _coverage(window: Window[Item], items: Sequence[Encoded]) -> Coverage:
+def _coverage(window: Window[Item], items: Sequence[Encoded], shed: Mapping[Modality, int]) -> Coverage:
     counts = {modality: sum(encoded.item.modality is modality for encoded in items) for modality in CONTRIBUTION_ORDER}
     used = {modality: min(counts[modality], MAX_ITEMS[modality]) for modality in CONTRIBUTION_ORDER}
     chunks = [encoded for encoded in items if encoded.item.modality is Modality.AUDIO]
     return Coverage(
-        video=VideoCoverage(items=counts[Modality.VIDEO], used=used[Modality.VIDEO]),
+        video=VideoCoverage(items=counts[Modality.VIDEO], used=used[Modality.VIDEO], shed=shed.get(Modality.VIDEO, 0)),
         audio=AudioCoverage(
             items=counts[Modality.AUDIO],
             used=used[Modality.AUDIO],
+            shed=shed.get(Modality.AUDIO, 0),
             samples=sum(
                 samples_inside(
                     chunk.item, chunk.content.samples, chunk.content.sample_rate_hz, window.start_ms, window.end_ms
@@ -185,7 +197,11 @@ def _coverage(window: Window[Item], items: Sequence[Encoded]) -> Coverage:
                 [(max(chunk.item.start_ms, window.start_ms), min(chunk.item.end_ms, window.end_ms)) for chunk in chunks]
             ),
         ),
-        transcript=TranscriptCoverage(items=counts[Modality.TRANSCRIPT], used=used[Modality.TRANSCRIPT]),
+        transcript=TranscriptCoverage(
+            items=counts[Modality.TRANSCRIPT],
+            used=used[Modality.TRANSCRIPT],
+            shed=shed.get(Modality.TRANSCRIPT, 0),
+        ),
     )
 
 

@@ -1,7 +1,8 @@
 """The Faust app of a worker, and the intake that its consumer feeds."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from streams.worker.services import Services
 __all__ = ["WorkerApp", "WorkerIntake"]
 
 _DRAIN_S = 3.0  # of work under way when partitions are revoked; well below the session timeout
+_LAST_MOVE_S = 2.0  # of the position, when the store is slow or away: what is not moved is read again
 _COMMIT_EVERY_S = 0.5
 
 log = structlog.get_logger(__name__)
@@ -52,18 +54,21 @@ class WorkerIntake:
         """Whether records of a topic partition should be fetched now."""
         return self._assignment is not None and self._assignment.wants(topic, number)
 
-    async def on_batch(self, records: Mapping[TopicPartition, Sequence[KafkaRecord]], consumer: BatchConsumer) -> None:
-        """Take a batch; returns when its payloads fit the budget."""
+    async def begin_turn(self, numbers: Collection[int], consumer: BatchConsumer) -> None:
+        """Take over the partition numbers that are not owned yet, while nothing is being fetched."""
         self._consumer = consumer
         if self._assignment is not None:
-            topics = list(self.topics)
-            await self._assignment.on_batch(records, lambda number: consumer.reader(number, topics))
+            await self._assignment.begin_turn(numbers, consumer)
+
+    async def on_batch(self, records: Mapping[TopicPartition, Sequence[KafkaRecord]], consumer: BatchConsumer) -> None:
+        """Take a batch; returns when its payloads fit the budget."""
+        if self._assignment is not None:
+            await self._assignment.on_batch(records, consumer)
 
     async def on_assigned(self) -> None:
         """A rebalance is over: there is work, or nothing to do."""
         if not self._is_finished:
-            group = self._services.settings.kafka.group
-            self._assignment = Assignment(self.topics, self._services, group, self._fail)
+            self._assignment = Assignment(self.topics, self._services, self._fail)
             self._readiness.set_present("assignment")
 
     async def on_revoked(self, consumer: BatchConsumer) -> None:
@@ -72,7 +77,9 @@ class WorkerIntake:
         ending, self._assignment = self._assignment, None
         if ending is not None:
             await ending.drain(_DRAIN_S)
-            await self._commit(ending, consumer)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_MOVE_S):
+                    await self._commit(ending, consumer)
             await ending.close()
         self._committed.clear()
 
@@ -90,7 +97,8 @@ class WorkerIntake:
             await self.on_revoked(self._consumer)
 
     async def _commit(self, assignment: Assignment, consumer: BatchConsumer) -> None:
-        moved = {tp: at for tp, at in assignment.positions().items() if self._committed.get(tp) != at}
+        stored = await assignment.move_positions()
+        moved = {tp: at for tp, at in stored.items() if self._committed.get(tp) != at}
         if moved and await consumer.commit_positions(moved) and assignment is self._assignment:
             self._committed |= moved
 
@@ -129,8 +137,9 @@ class WorkerApp(faust.App):
             consumer_auto_offset_reset="earliest",
             broker_session_timeout=kafka.session_timeout_s,
             broker_heartbeat_interval=kafka.session_timeout_s / 4,
-            broker_rebalance_timeout=max(kafka.session_timeout_s, 2 * _DRAIN_S),
+            broker_rebalance_timeout=max(kafka.session_timeout_s, 2 * (_DRAIN_S + _LAST_MOVE_S)),
             broker_request_timeout=max(kafka.request_timeout_s, kafka.session_timeout_s),
+            consumer_group_instance_id=kafka.instance_id,
             canonical_url=f"http://{name}:1",
         )
         media = self.topic(*intake.topics, value_serializer="raw", key_serializer="raw", acks=False)

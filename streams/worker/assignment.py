@@ -1,20 +1,28 @@
 """Everything that a worker does between two rebalances; what it holds in memory ends with it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from time import monotonic
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from processors.modality import Modality
+from streams.errors import Fenced
 from streams.records import KafkaRecord
 from streams.worker.budget import ByteBudget
+from streams.worker.joining import JoinedPartition, KafkaOffsets
+from streams.worker.metrics import REJOINED
 from streams.worker.partition import PartitionReader, PartitionWork
 from streams.worker.services import Services
+from streams.worker.sources import SourceRegister
+from streams.worker.tasks import TaskOwner
 
-__all__ = ["Assignment", "TopicPartition"]
+__all__ = ["Assignment", "PartitionSource", "TopicPartition"]
 
 _RECORDS_PER_TURN = 64  # aligned before the event loop gets a turn: about a millisecond
+_OBSERVE_EVERY_S = 1.0  # looks at every source
 
 log = structlog.get_logger(__name__)
 
@@ -26,92 +34,164 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
+class PartitionSource(KafkaOffsets, Protocol):
+    """Where records come from, as far as an assignment steers it."""
+
+    async def seek_to(self, number: int, starts: Mapping[str, int]) -> bool:
+        """Fetch the topics of a partition number from these offsets on.
+
+        Returns:
+            Whether all of them are this worker's.
+        """
+
+    def reader(self, number: int, topics: Sequence[str]) -> PartitionReader:
+        """What is known of one partition number."""
+
+
 class Assignment:
     """The partitions that this worker owns until the next rebalance."""
 
     def __init__(
-        self, topics: Mapping[str, Modality], services: Services, group: str, fail: Callable[[BaseException], None]
+        self, topics: Mapping[str, Modality], services: Services, fail: Callable[[BaseException], None]
     ) -> None:
-        """Own nothing yet; partitions join with their first records.
+        """Own nothing yet; partitions join as the consumer names them.
 
         Args:
             topics: topic -> modality.
             services: shared over all assignments.
-            group: consumer group, whose fences are taken.
             fail: hears of the first error that no retry mends.
         """
         self._topics = topics
         self._services = services
-        self._group = group
         self._fail = fail
+        self._tasks = TaskOwner(self._failed)
         self._partitions: dict[int, PartitionWork] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._budget = ByteBudget(services.settings.limits.max_undecoded_bytes)
-        self._is_open = True
+        self._joining: dict[int, asyncio.Task[None]] = {}
+        self._joined: list[JoinedPartition] = []
+        self._fenced: set[int] = set()
+        limits = services.settings.limits
+        self._budget = ByteBudget(limits.max_undecoded_bytes, limits.max_held_bytes)
+        self._register = SourceRegister(limits)
+        self._observed_s = monotonic()
 
-    async def on_batch(
-        self,
-        records: Mapping[TopicPartition, Sequence[KafkaRecord]],
-        reader_of: Callable[[int], PartitionReader],
-    ) -> None:
+    async def begin_turn(self, numbers: Collection[int], source: PartitionSource) -> None:
+        """Take over what is not owned yet. To be awaited while nothing is being fetched.
+
+        Reading begins only here: a seek while a fetch is under way could let records of before it through after it.
+        """
+        self._services.liveness.turned()
+        for number in numbers:
+            if number not in self._partitions and number not in self._joining:
+                self._joining[number] = self._tasks.spawn(self._join(number, source))
+        while self._joined:
+            joined = self._joined.pop()
+            del self._joining[joined.number]
+            if await source.seek_to(joined.number, joined.starts) and self._tasks.is_open:
+                fail = partial(self._partition_failed, joined.number)
+                work = PartitionWork(joined, self._topics, self._services, self._budget, self._register, fail)
+                self._partitions[joined.number] = work
+
+    async def on_batch(self, records: Mapping[TopicPartition, Sequence[KafkaRecord]], source: PartitionSource) -> None:
         """Take a fetched batch; returns when all of it that can be aligned is, and its payloads fit the budget."""
+        batches: dict[int, dict[str, Sequence[KafkaRecord]]] = {}
         for (topic, number), batch in records.items():
-            if number not in self._partitions:
-                # A task of this assignment, so that its end ends the wait for a store that is away.
-                await asyncio.wait({self._spawn(self._join(number))})
-                if not self._is_open:
-                    return
-            self._partitions[number].accept(topic, batch)
-        for number, partition in self._partitions.items():
-            reader = reader_of(number)
-            while partition.process(reader, _RECORDS_PER_TURN):
-                await asyncio.sleep(0)
-                await self._budget.has_room()
-                if not self._is_open:
-                    return
-            partition.observe()
+            batches.setdefault(number, {})[topic] = batch
+        for number, of_number in batches.items():
+            work = self._partitions.get(number)
+            if work is not None:  # otherwise it joins (again), and its records are fetched again
+                # A task of the partition, so that its end ends the wait for a store that is away.
+                await asyncio.wait({work.tasks.spawn(work.accept(of_number))})
+        if self._services.readiness.is_dependency_away:
+            return  # time stands still with what was read: being unable to answer is nobody's silence
+        for number in self._in_order_of_need() if self._budget.is_full else list(self._partitions):
+            await self._process(number, source)
+        self._observe()
 
     def wants(self, topic: str, number: int) -> bool:
-        """Whether records of a topic partition should be fetched now: none while some of it wait for other topics."""
-        partition = self._partitions.get(number)
-        return partition is None or topic in partition.wanted_topics
+        """Whether records of a topic partition should be fetched now.
 
-    def positions(self) -> dict[TopicPartition, int]:
-        """The first offset of each topic partition to be read again after a crash, where anything was done."""
+        None while a dependency is away, or while some of it wait for other topics. When windows hold too much, only
+        those that the oldest windows wait for.
+        """
+        work = self._partitions.get(number)
+        if work is None or self._services.readiness.is_dependency_away or topic not in work.wanted_topics:
+            return False
+        return not self._budget.is_full or number == self._neediest
+
+    async def move_positions(self) -> Mapping[TopicPartition, int]:
+        """Tell the store how far the work is done.
+
+        Returns:
+            What the store has acknowledged, for Kafka's commit to follow.
+        """
+        moves = [work.tasks.spawn(work.move()) for work in self._partitions.values()]
+        if moves:
+            await asyncio.wait(moves)
         return {
-            TopicPartition(topic, number): position
-            for number, partition in self._partitions.items()
-            for topic, position in partition.positions().items()
+            TopicPartition(topic, number): offset
+            for number, work in self._partitions.items()
+            for topic, offset in work.stored_offsets.items()
         }
 
     async def drain(self, timeout_s: float) -> None:
         """Let what is under way come to its end, for a bounded time; the caller hands in nothing more."""
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        while self._tasks and (left_s := deadline - asyncio.get_running_loop().time()) > 0:
-            await asyncio.wait(self._tasks, timeout=left_s)
+        await asyncio.gather(*(work.tasks.drain(timeout_s) for work in self._partitions.values()))
 
     async def close(self) -> None:
         """Drop everything: windows, items and tasks. Idempotent."""
-        self._is_open = False
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
+        await asyncio.gather(*(work.close() for work in self._partitions.values()))
         self._partitions.clear()
 
-    async def _join(self, number: int) -> None:
-        fence = await self._services.writer.take_token(self._group, number)
-        self._partitions[number] = PartitionWork(number, self._topics, self._services, fence, self._budget, self._spawn)
+    async def _join(self, number: int, source: PartitionSource) -> None:
+        joined = await self._services.joiner.join(number, source, again=number in self._fenced)
+        self._fenced.discard(number)
+        self._joined.append(joined)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-        return task
+    async def _process(self, number: int, source: PartitionSource) -> None:
+        reader = source.reader(number, list(self._topics))
+        work = self._partitions.get(number)
+        while work is not None and work.tasks.is_open and work.process(reader, _RECORDS_PER_TURN):
+            if self._budget.is_overfull and number == self._neediest:
+                work.relieve()
+            await asyncio.sleep(0)
+            await self._budget.has_room()
+            if self._budget.is_full and number != self._neediest:
+                break
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None and self._is_open:
-            self._is_open = False
-            log.error("work_failed", error=str(error), exc_info=error)
-            self._fail(error)
+    def _observe(self) -> None:
+        now_s = monotonic()
+        if now_s - self._observed_s >= _OBSERVE_EVERY_S:
+            self._observed_s = now_s
+            for work in self._partitions.values():
+                work.observe()
+
+    @property
+    def _neediest(self) -> int | None:
+        """The partition that the oldest window is in."""
+        order = self._in_order_of_need()
+        return order[0] if order else None
+
+    def _in_order_of_need(self) -> list[int]:
+        starts_ms = {number: work.oldest_start_ms for number, work in self._partitions.items()}
+        return sorted(starts_ms, key=lambda number: (starts_ms[number] is None, starts_ms[number] or 0))
+
+    def _partition_failed(self, number: int, error: BaseException) -> None:
+        """Begin a partition anew whose fence was refused; anything else ends the worker."""
+        if not isinstance(error, Fenced):
+            self._failed(error)
+            return
+        log.warning("partition_fenced", partition=number, reason=str(error))
+        REJOINED.inc()
+        self._fenced.add(number)
+        work = self._partitions.pop(number)
+        # Until what it holds is dropped it counts as joining, so that it is not taken over meanwhile.
+        self._joining[number] = self._tasks.spawn(self._close(number, work))
+
+    async def _close(self, number: int, work: PartitionWork) -> None:
+        await work.close()
+        del self._joining[number]
+
+    def _failed(self, error: BaseException) -> None:
+        log.error("work_failed", error=str(error), exc_info=error)
+        self._fail(error)

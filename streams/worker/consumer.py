@@ -5,29 +5,33 @@ overridden here is private to Faust 0.15.3, which is therefore pinned exactly.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from time import time
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaTopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 
+from streams.errors import DependencyUnavailable
 from streams.records import KafkaRecord
 from streams.worker.assignment import TopicPartition
+from streams.worker.joining import TopicOffsets
 from streams.worker.partition import PartitionReader
 
 __all__ = ["BalancedAssignor", "BatchConsumer", "BatchTransport", "Intake"]
 
 _FETCH_TIMEOUT_S = 0.1  # also how often time passes for the windows when nothing is read
 _ALL_WAIT_S = 0.02
-_COMMIT_TIMEOUT_S = 5.0
+_CALL_TIMEOUT_S = 5.0
 _FRESH_MS = 1_000
+
+R = TypeVar("R")
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +41,9 @@ class Intake(Protocol):
 
     def wants(self, topic: str, number: int) -> bool:
         """Whether records of a topic partition should be fetched now."""
+
+    async def begin_turn(self, numbers: Collection[int], consumer: "BatchConsumer") -> None:
+        """Prepare for partition numbers that are assigned, while nothing is being fetched."""
 
     async def on_batch(
         self, records: Mapping[TopicPartition, Sequence[KafkaRecord]], consumer: "BatchConsumer"
@@ -66,6 +73,8 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust hard-codes 1,500 ms, for which a partition may wait behind idle ones of the same broker.
         consumer._fetch_max_wait_ms = self.app.fetch_max_wait_ms  # noqa: SLF001 - no public way
+        # Faust reads what aborted transactions left unless it writes transactions itself.
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - no public way
         return consumer
 
 
@@ -89,6 +98,48 @@ class BatchConsumer(driver.Consumer):
         """What is known of one partition number."""
         return _Reader(self._thread._ensure_consumer(), number, topics)  # noqa: SLF001 - no public way
 
+    async def offsets(self, number: int, topics: Sequence[str]) -> Mapping[str, TopicOffsets]:
+        """What Kafka knows of one partition number's topics.
+
+        Raises:
+            DependencyUnavailable: no answer, or not in time.
+        """
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - no public way
+        partitions = [KafkaTopicPartition(topic, number) for topic in topics]
+        beginnings = await self._ask(consumer.beginning_offsets, partitions)
+        ends = await self._ask(consumer.end_offsets, partitions)
+        return {
+            tp.topic: TopicOffsets(await self._ask(consumer.committed, tp), beginnings[tp], ends[tp])
+            for tp in partitions
+        }
+
+    async def is_member(self, number: int, topics: Sequence[str]) -> bool:
+        """Ask the coordinator by committing what is committed already: it refuses whoever is no longer a member.
+
+        Raises:
+            DependencyUnavailable: no answer, or not in time.
+        """
+        known = await self.offsets(number, topics)
+        return await self.commit_positions(
+            {
+                TopicPartition(topic, number): offsets.beginning if offsets.committed is None else offsets.committed
+                for topic, offsets in known.items()
+            }
+        )
+
+    async def seek_to(self, number: int, starts: Mapping[str, int]) -> bool:
+        """Fetch the topics of a partition number from these offsets on.
+
+        Returns:
+            Whether all of them are this worker's.
+        """
+        try:
+            for topic, offset in starts.items():
+                await self.seek(KafkaTopicPartition(topic, number), offset)
+        except IllegalStateError:  # revoked meanwhile
+            return False
+        return True
+
     async def commit_positions(self, positions: Mapping[TopicPartition, int]) -> bool:
         """Commit to Kafka. A refusal is no loss: what is not committed is read again.
 
@@ -96,16 +147,21 @@ class BatchConsumer(driver.Consumer):
             Whether the group's coordinator took it.
         """
         offsets = {KafkaTopicPartition(*tp): OffsetAndMetadata(position, "") for tp, position in positions.items()}
-        thread = self._thread
         try:
-            await asyncio.wait_for(
-                thread.call_thread(thread._ensure_consumer().commit, offsets),  # noqa: SLF001 - no public way
-                _COMMIT_TIMEOUT_S,
-            )
-        except (KafkaError, TimeoutError) as error:
+            await self._ask(self._thread._ensure_consumer().commit, offsets)  # noqa: SLF001 - no public way
+        except (IllegalStateError, CommitFailedError, DependencyUnavailable) as error:
             log.warning("commit_refused", reason=repr(error), partitions=len(offsets))
             return False
         return True
+
+    async def _ask(self, call: Callable[..., Awaitable[R]], *arguments: object) -> R:
+        """Make a call of aiokafka in its thread, within the time allowed."""
+        try:
+            return await asyncio.wait_for(self._thread.call_thread(call, *arguments), _CALL_TIMEOUT_S)
+        except (IllegalStateError, CommitFailedError):
+            raise
+        except (KafkaError, TimeoutError) as error:
+            raise DependencyUnavailable(f"Kafka does not answer: {error!r}", code="kafka") from error
 
     async def _put_back(self, batch: Mapping[Any, Sequence[KafkaRecord]]) -> None:
         """Make what was fetched across a rebalance be fetched again.
@@ -126,8 +182,10 @@ class BatchConsumer(driver.Consumer):
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):  # noqa: SLF001 - as the base class does
                 if not self.flow_active:
                     await self.wait(self.can_resume_flow)
-                partitions = {tp for tp in self._get_active_partitions() if intake.wants(tp.topic, tp.partition)}
                 generation = self.app.consumer_generation_id
+                active = self._get_active_partitions()
+                await intake.begin_turn({tp.partition for tp in active}, self)
+                partitions = {tp for tp in active if intake.wants(tp.topic, tp.partition)}
                 batch = {}
                 if partitions:  # aiokafka reads an empty set as "all"
                     batch = await self._getmany(active_partitions=partitions, timeout=_FETCH_TIMEOUT_S)
@@ -162,13 +220,17 @@ class _Reader:
 
     def has_unread(self, topic: str) -> bool:
         state = self._state(topic)
-        return state is None or state.position < state.highwater
+        return state is None or state.position < _end(state)
+
+    def position(self, topic: str) -> int | None:
+        state = self._state(topic)
+        return None if state is None else state.position
 
     def is_caught_up(self) -> bool:
         oldest_ms = time() * 1000 - _FRESH_MS
         for topic in self._partitions:
             state = self._state(topic)
-            if state is None or state.position < state.highwater or state.timestamp < oldest_ms:
+            if state is None or state.position < _end(state) or state.timestamp < oldest_ms:
                 return False
         return True
 
@@ -184,3 +246,8 @@ def _partition_state(consumer: AIOKafkaConsumer, partition: KafkaTopicPartition)
     if subscription is None or subscription.assignment is None or partition not in subscription.assignment.tps:
         return None
     return subscription.assignment.state_value(partition)
+
+
+def _end(state: Any) -> int:
+    """Up to where records are to be had: behind it stands a transaction that is not decided yet."""
+    return state.highwater if state.lso is None else min(state.highwater, state.lso)

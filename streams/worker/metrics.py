@@ -7,11 +7,19 @@ __all__ = [
     "DEAD_LETTERS",
     "DETECTIONS",
     "DUPLICATES",
+    "EXPIRED_RECORDS",
+    "HELD_BYTES",
     "HELD_RECORDS",
     "ITEMS",
     "OPEN_WINDOWS",
+    "READ_AGAIN",
+    "REJOINED",
     "RETRIES",
+    "SEALED_FOR_MEMORY",
+    "SHED_ITEMS",
+    "SOURCES",
     "STAGE_SECONDS",
+    "TOMBSTONES",
     "UNDECODED_BYTES",
 ]
 
@@ -21,6 +29,7 @@ ITEMS = Counter("braid_items", "Items that went into at least one window.", ["mo
 DUPLICATES = Counter("braid_duplicate_items", "Items that every window of theirs held already.", ["modality"])
 DEAD_LETTERS = Counter("braid_dead_letters", "Records written to the dead-letter topic.", ["code", "stage"])
 DETECTIONS = Counter("braid_detections", "Answers acknowledged by the store.", ["kind"])
+READ_AGAIN = Counter("braid_items_read_again", "Items that a final window held already, after a restart.", ["modality"])
 RETRIES = Counter("braid_retries", "Calls that are tried again because a dependency was away.", ["dependency"])
 STAGE_SECONDS = Histogram(
     "braid_stage_seconds", "Time that one item or window spends in a stage.", ["stage"], buckets=_LATENCY_BUCKETS_S
@@ -29,5 +38,12 @@ CLOSE_TO_STORED = Histogram(
     "braid_close_to_stored_seconds", "From a window's closing to its first stored answer.", buckets=_LATENCY_BUCKETS_S
 )
 OPEN_WINDOWS = Gauge("braid_open_windows", "Windows that are not final yet.", ["partition"])
+HELD_BYTES = Gauge("braid_held_bytes", "Bytes of encoded items that windows hold until they are final.")
 HELD_RECORDS = Gauge("braid_held_records", "Records read and not done yet.", ["topic", "partition"])
 UNDECODED_BYTES = Gauge("braid_undecoded_bytes", "Payload bytes waiting to be decoded and encoded.")
+SOURCES = Gauge("braid_sources", "Sources in sight.")
+SHED_ITEMS = Counter("braid_shed_items", "Items left out under overload.", ["modality"])
+EXPIRED_RECORDS = Counter("braid_expired_records", "Records that Kafka no longer held when they were due.", ["topic"])
+TOMBSTONES = Counter("braid_unanswered_windows", "Windows that the fusion model could not answer.", ["code"])
+REJOINED = Counter("braid_rejoined_partitions", "Partitions begun anew because the store refused their fence.")
+SEALED_FOR_MEMORY = Counter("braid_windows_sealed_for_memory", "Windows sealed early under memory pressure.")

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from streams.errors import DependencyUnavailable, PoisonItem
-from streams.records import DeadLetter, Detection, KafkaRecord
+from streams.records import DeadLetter, Detection, KafkaRecord, SourceState
 from streams.settings import Settings
 from streams.worker.metrics import DEAD_LETTERS
 from streams.worker.readiness import Readiness
@@ -60,6 +60,11 @@ class Outbox:
         """Produce a detection, keyed by its source's group or the source."""
         key = (group or detection.source_id).encode()
         await self._send(self._topics.detections, key, detection.to_json(), (("content-type", b"application/json"),))
+
+    async def tell_state(self, state: SourceState, group: str | None) -> None:
+        """Produce a change of a source's state, keyed as its detections are."""
+        key = (group or state.source_id).encode()
+        await self._send(self._topics.detections, key, state.to_json(), (("content-type", b"application/json"),))
 
     async def bury(self, record: KafkaRecord, error: PoisonItem) -> None:
         """Write a record to the dead letters with its original bytes, headers, origin and error.

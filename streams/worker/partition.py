@@ -5,39 +5,45 @@ is acknowledged, or it carries nothing (a heartbeat), is a duplicate, or belongs
 done prefixes only, so a worker that dies loses nothing: its successor reads again what was not done.
 """
 
-import asyncio
-from collections import deque
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
-from time import perf_counter
-from typing import Any, Protocol
+from time import monotonic
+from typing import Protocol
 
 from processors.modality import Modality
 from streams.align import (
     Aligner,
+    AlignSettings,
     Placement,
+    Presence,
     PresenceChanged,
     ReadClock,
-    SourceForgotten,
-    Window,
     WindowClosed,
+    WindowRevised,
     WindowSealed,
+    counted_end_ms,
+    windows_of,
 )
-from streams.errors import ContractBroken, Fenced, PoisonItem
-from streams.records import Detection, Item, ItemLimits, KafkaRecord, parse_item
-from streams.store import Fence, Finalise, Put, Status
+from streams.errors import Fenced, PoisonItem
+from streams.records import Item, ItemLimits, KafkaRecord, SourceState, parse_item, source_id_of_key
+from streams.store import MoveStatus, detection_id
 from streams.worker import metrics
-from streams.worker.answer import detection_of
-from streams.worker.budget import ByteBudget
-from streams.worker.encoders import Content, Encoded
+from streams.worker.answering import WindowAnswers
+from streams.worker.budget import ByteBudget, ByteLedger
+from streams.worker.joining import JoinedPartition
+from streams.worker.late import FinalWindows
 from streams.worker.merge import PartitionMerge
-from streams.worker.offsets import OffsetTracker
+from streams.worker.position import PartitionPosition
 from streams.worker.read_clock import PartitionClock
 from streams.worker.services import Services, align_settings
+from streams.worker.sources import SourceRegister
+from streams.worker.tasks import TaskOwner
 
-__all__ = ["PartitionReader", "PartitionWork", "Spawn"]
+__all__ = ["PartitionReader", "PartitionWork"]
+
+_REMEMBERED_KEYS_PER_SOURCE = 4  # bounds what producers of ever new ids can make a worker remember
+_FENCE_CHECK_S = 5.0  # a store that went back is found out so late at most where nothing is written
 
 
 class PartitionReader(Protocol):
@@ -49,46 +55,8 @@ class PartitionReader(Protocol):
     def is_caught_up(self) -> bool:
         """Whether fetches answered within the last second show that everything was fetched, in all topics."""
 
-
-class Spawn(Protocol):
-    """Starts a task whose owner awaits it and hears of its failure."""
-
-    def __call__(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start `work`."""
-
-
-@dataclass(slots=True, eq=False)
-class _Entry:
-    """An item on its way.
-
-    Attributes:
-        windows: that hold it and are not final.
-        encoding: the task that fills `content`.
-        content: None until encoded, and for good if the item is poison.
-    """
-
-    windows: int
-    encoding: asyncio.Task[None] | None = None
-    content: Content | None = None
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """A closed window on its way.
-
-    Attributes:
-        window: whose items may still grow.
-        closed_ms: processing time of its closing.
-        is_stale: whether it changed since it was last answered.
-        answering: the task that answers it, while one does.
-        is_first_answer: whether no revision was stored yet.
-    """
-
-    window: Window[Item]
-    closed_ms: int
-    is_stale: bool = True
-    answering: asyncio.Task[None] | None = None
-    is_first_answer: bool = True
+    def position(self, topic: str) -> int | None:
+        """The offset that is fetched next; None while there is none."""
 
 
 class PartitionWork:
@@ -96,47 +64,65 @@ class PartitionWork:
 
     def __init__(
         self,
-        number: int,
+        joined: JoinedPartition,
         topics: Mapping[str, Modality],
         services: Services,
-        fence: Fence,
         budget: ByteBudget,
-        spawn: Spawn,
+        register: SourceRegister,
+        fail: Callable[[BaseException], None],
     ) -> None:
-        """Begin without memory of what came before.
+        """Continue where the store stands.
 
         Args:
-            number: of the partition.
+            joined: fence, position and offsets.
             topics: topic -> modality.
             services: shared with all other partitions.
-            fence: carried by every write.
-            budget: of undecoded bytes, shared by all partitions.
-            spawn: owner of the tasks.
+            budget: of bytes, shared by all partitions.
+            register: of sources, shared by all partitions.
+            fail: hears of the first error that no retry mends.
         """
-        self.number = number
+        self.number = joined.number
+        self.tasks = TaskOwner(fail)
+        self._fence = joined.fence
         self._topics = topics
         self._services = services
-        self._fence = fence
-        self._budget = budget
-        self._spawn = spawn
+        self._register = register
         limits = services.settings.limits
         self._limits = ItemLimits(limits.max_item_bytes, limits.max_item_ms, limits.max_future_ms)
         self._merge = PartitionMerge(topics)
         self._clock = PartitionClock()
-        self._aligner: Aligner[Item] = Aligner(partial(align_settings, services.settings))
-        self._trackers = {topic: OffsetTracker() for topic in topics}
-        self._entries: dict[Item, _Entry] = {}
-        self._jobs: dict[Window[Item], _Job] = {}
-        self._sealed: dict[str, deque[_Job]] = {}
+        self._aligner: Aligner[Item] = Aligner(self._settings_for, remembered_sources=limits.max_sources)
+        self._settings: dict[str, AlignSettings] = {}
+        self._position = PartitionPosition(topics, joined.stored, joined.starts)
+        self._ledger = ByteLedger(budget)
+        self._answers = WindowAnswers(services, joined.fence, self._ledger, self.tasks.spawn, self._done)
+        self._final_windows = FinalWindows(services)
+        self._sources: set[str] = set()
+        self._restored_keys: set[bytes | None] = set()
+        self._checked_s = monotonic()
 
     @property
     def wanted_topics(self) -> Iterable[str]:
         """Topics of which more should be fetched now."""
         return self._merge.wanted
 
-    def accept(self, topic: str, records: Sequence[KafkaRecord]) -> None:
-        """Take a fetched batch of one topic, in partition order."""
-        self._merge.extend(topic, records)
+    @property
+    def stored_offsets(self) -> Mapping[str, int]:
+        """The next offsets that the store has acknowledged."""
+        return self._position.stored_offsets
+
+    @property
+    def oldest_start_ms(self) -> int | None:
+        """The least start of the windows that still take items."""
+        return self._aligner.oldest_open_start_ms
+
+    async def accept(self, batches: Mapping[str, Sequence[KafkaRecord]]) -> None:
+        """Take a fetched batch, each topic in partition order; waits for what the store knows of new sources."""
+        new_keys = {record.key for records in batches.values() for record in records} - self._restored_keys
+        if new_keys:
+            await self._restore(new_keys)
+        for topic, records in batches.items():
+            self._merge.extend(topic, records)
 
     def process(self, reader: PartitionReader, at_most: int) -> int:
         """Align up to `at_most` of the records taken, all three topics in step, and start their encoding.
@@ -147,178 +133,188 @@ class PartitionWork:
         count = 0
         for record in islice(self._merge.pop_ready(reader.has_unread), at_most):
             count += 1
-            if not self._trackers[record.topic].add(record.offset):
+            tracker = self._position.trackers[record.topic]
+            if not tracker.is_new(record.offset):
                 continue
             self._clock.observe(record.timestamp)
             try:
                 item = parse_item(record, self._topics[record.topic], self._limits)
+                self._admit(item.source_id)
             except PoisonItem as error:
-                self._spawn(self._bury(record, error))
+                tracker.add(record.offset)
+                self.tasks.spawn(self._bury(record, error))
                 continue
+            watermark_ms = counted_end_ms(item) - self._settings_for(item.source_id).out_of_orderness_ms
+            tracker.add(record.offset, item.source_id, watermark_ms)
             self._place(record, item)
         self.advance(reader)
+        if self._merge.is_empty:
+            self._note_read_through(reader)
         return count
 
     def advance(self, reader: PartitionReader) -> None:
         """Let time pass: close, revise and seal what is due."""
         caught_up = self._merge.is_empty and reader.is_caught_up()
         for event in self._aligner.advance(self._read_clock(caught_up=caught_up)):
-            if isinstance(event, PresenceChanged | SourceForgotten):
-                continue
-            window = event.window
-            if isinstance(event, WindowSealed):
-                self._seal(self._jobs[window])
-            elif isinstance(event, WindowClosed):
-                self._jobs[window] = _Job(window, self._services.wall_ms())
-                self._answer(self._jobs[window])
+            if isinstance(event, WindowClosed):
+                self._answers.closed(event.window)
+            elif isinstance(event, WindowRevised):
+                self._answers.revised(event.window)
+            elif isinstance(event, WindowSealed):
+                self._answers.sealed(event.window)
+            elif isinstance(event, PresenceChanged):
+                self._note_presence(event)
             else:
-                self._jobs[window].is_stale = True
-                self._answer(self._jobs[window])
+                self._forget(event.source_id)
 
-    def positions(self) -> dict[str, int]:
-        """Per topic the first offset to be read again after a crash, where anything was done."""
-        found = {topic: tracker.position for topic, tracker in self._trackers.items()}
-        return {topic: position for topic, position in found.items() if position is not None}
+    def relieve(self) -> None:
+        """Seal the oldest window, unless some are about to release what they hold."""
+        if not self._answers.is_finalising:
+            metrics.SEALED_FOR_MEMORY.inc(self._aligner.seal_oldest())
+
+    async def move(self) -> None:
+        """Tell the store how far the work is done.
+
+        Raises:
+            Fenced: the store refuses: another worker owns the partition, or the store went back.
+        """
+        move = self._position.next_move()
+        writer = self._services.writer
+        if move is not None:
+            status = await writer.move_position(self._fence, move.expected, move.new, move.forgotten)
+            if status is not MoveStatus.MOVED:
+                raise Fenced(
+                    f"partition {self.number}: the store answered {status} to a move of the position: another worker "
+                    "owns the partition now, or the store lost writes"
+                )
+            self._position.acknowledge(move)
+            self._services.liveness.moved(self.number)
+        elif monotonic() - self._checked_s > _FENCE_CHECK_S:
+            if not await writer.is_in_force(self._fence):
+                raise Fenced(
+                    f"partition {self.number}: the store no longer holds what it acknowledged under token "
+                    f"{self._fence.token}"
+                )
+        else:
+            return
+        self._checked_s = monotonic()
 
     def observe(self) -> None:
         """Refresh the gauges."""
-        metrics.OPEN_WINDOWS.labels(self.number).set(self._aligner.open_windows)
-        for topic, tracker in self._trackers.items():
+        open_windows = self._aligner.open_windows
+        metrics.OPEN_WINDOWS.labels(self.number).set(open_windows)
+        for topic, tracker in self._position.trackers.items():
             metrics.HELD_RECORDS.labels(topic, self.number).set(tracker.held)
+        if open_windows or not self._position.held:
+            self._services.liveness.moved(self.number)
+
+    async def close(self) -> None:
+        """Drop everything: windows, items and tasks. Idempotent."""
+        await self.tasks.close()
+        self._ledger.close()
+        self._register.leave(len(self._sources))
+        self._sources.clear()
+        self._services.liveness.gone(self.number)
+
+    def _settings_for(self, source_id: str) -> AlignSettings:
+        settings = self._settings.get(source_id)
+        if settings is None:
+            settings = self._settings[source_id] = align_settings(self._services.settings, source_id)
+        return settings
+
+    async def _restore(self, keys: Iterable[bytes | None]) -> None:
+        """Continue with sources where the store stands, before their first record is aligned.
+
+        A worker that died may have made a source's last window final without telling it: it is told (again).
+        """
+        source_ids = []
+        for key in keys:
+            with suppress(PoisonItem):  # each of its records will be found out by itself
+                source_ids.append(source_id_of_key(key))
+        writer, outbox = self._services.writer, self._services.outbox
+        final_through_ms = await writer.final_through_ms(source_ids)
+        for source_id, through_ms in final_through_ms.items():
+            size_ms = self._settings_for(source_id).size_ms
+            last = await writer.get(detection_id(source_id, through_ms - size_ms, through_ms))
+            if last is not None and last.final:
+                await outbox.tell(last, self._group_of(source_id))
+        for source_id in source_ids:
+            watermarks = self._position.watermarks(source_id)
+            if watermarks or source_id in final_through_ms:
+                self._aligner.restore(source_id, watermarks, final_through_ms=final_through_ms.get(source_id))
+        if len(self._restored_keys) > _REMEMBERED_KEYS_PER_SOURCE * self._services.settings.limits.max_sources:
+            self._restored_keys.clear()  # to restore a source once more changes nothing
+        self._restored_keys.update(keys)
+
+    def _admit(self, source_id: str) -> None:
+        if source_id not in self._sources:
+            self._register.enter(source_id)
+            self._sources.add(source_id)
+
+    def _note_presence(self, change: PresenceChanged) -> None:
+        if change.presence is Presence.GONE and change.source_id in self._sources:
+            self._sources.remove(change.source_id)
+            self._register.leave(1)
+        state = SourceState(
+            source_id=change.source_id,
+            modality=change.modality,
+            state=change.presence.value,
+            since_ms=change.since_ms,
+            at_ms=change.at_ms,
+        )
+        self.tasks.spawn(self._services.outbox.tell_state(state, self._group_of(change.source_id)))
+
+    def _forget(self, source_id: str) -> None:
+        """A source has vanished for good: when it returns, it is a new one."""
+        self._position.forget(source_id)
+        self._settings.pop(source_id, None)
+        self._restored_keys.discard(source_id.encode())
+        self._services.shedder.forget(source_id)
+
+    def _group_of(self, source_id: str) -> str | None:
+        return self._services.settings.for_source(source_id).group
 
     def _read_clock(self, *, caught_up: bool) -> ReadClock:
         return self._clock.read(
             caught_up=caught_up, wall_ms=self._services.wall_ms(), monotonic_ms=self._services.monotonic_ms()
         )
 
+    def _note_read_through(self, reader: PartitionReader) -> None:
+        for topic, tracker in self._position.trackers.items():
+            position = reader.position(topic)
+            if position is not None:
+                tracker.read_through(position)
+
     def _place(self, record: KafkaRecord, item: Item) -> None:
         placement: Placement[Item] = self._aligner.add(item, self._read_clock(caught_up=False))
         if placement.windows:
-            entry = self._entries[item] = _Entry(len(placement.windows))
-            self._budget.take(len(item.payload))
-            entry.encoding = self._spawn(self._encode(record, item, entry))
-            metrics.ITEMS.labels(item.modality).inc()
+            self._answers.encode(record, item, len(placement.windows))
         elif placement.is_late:
-            late = PoisonItem(
-                f"the item came after each of its {placement.late_for} windows had been sealed; raise "
-                "windows.allowed_lateness_ms, or find what delays it",
-                code="late",
-                stage="align",
-            )
-            self._spawn(self._bury(record, late))
+            self.tasks.spawn(self._settle_late(record, item, placement.late_for))
         else:
             if placement.is_duplicate:
                 metrics.DUPLICATES.labels(item.modality).inc()
             self._done(item)
 
+    async def _settle_late(self, record: KafkaRecord, item: Item, late_for: int) -> None:
+        """Tell what was read again from what is late."""
+        settings = self._settings_for(item.source_id)
+        starts_ms = windows_of(item.start_ms, item.end_ms, settings.size_ms, settings.hop_ms)
+        if await self._final_windows.account_for(item, starts_ms, settings.size_ms):
+            metrics.READ_AGAIN.labels(item.modality).inc()
+            self._done(item)
+            return
+        late = PoisonItem(
+            f"the item came after each of its {late_for} windows had been sealed; raise "
+            "windows.allowed_lateness_ms, or find what delays it",
+            code="late",
+            stage="align",
+        )
+        await self._bury(record, late)
+
     async def _bury(self, record: KafkaRecord, error: PoisonItem) -> None:
         await self._services.outbox.bury(record, error)
-        self._trackers[record.topic].done(record.offset)
-
-    async def _encode(self, record: KafkaRecord, item: Item, entry: _Entry) -> None:
-        payload_bytes = len(item.payload)
-        try:
-            entry.content = await self._services.encoders.encode(item)
-        except PoisonItem as error:
-            await self._services.outbox.bury(record, error)
-        finally:
-            item.payload = b""
-            self._budget.give_back(payload_bytes)
-
-    def _answer(self, job: _Job) -> None:
-        if job.answering is None:
-            job.answering = self._spawn(self._answer_until_fresh(job))
-
-    async def _answer_until_fresh(self, job: _Job) -> None:
-        """Answer a window, and again for as long as items came meanwhile."""
-        while job.is_stale:
-            job.is_stale = False
-            await self._answer_once(job)
-        job.answering = None
-
-    async def _answer_once(self, job: _Job) -> None:
-        window, services = job.window, self._services
-        items = await self._encoded(window)
-        started = perf_counter()
-        fused = await services.fuser.fuse(window, items)
-        metrics.STAGE_SECONDS.labels("fuse").observe(perf_counter() - started)
-        view = services.settings.for_source(window.source_id)
-        detection = detection_of(
-            window,
-            items,
-            fused,
-            required=[modality for modality in Modality if getattr(view.modalities, modality.value) == "required"],
-            thresholds=services.thresholds,
-            encoder_versions=services.encoder_versions(),
-            fusion_name=services.fuser.client.name,
-            closed_ms=job.closed_ms,
-        )
-        started = perf_counter()
-        answer = await services.writer.put(Put(detection, self._fence))
-        metrics.STAGE_SECONDS.labels("store").observe(perf_counter() - started)
-        stored = self._acknowledged(window, answer.status, answer.detection)
-        if job.is_first_answer and stored.stored_ms is not None and answer.status is Status.STORED:
-            metrics.CLOSE_TO_STORED.observe((stored.stored_ms - job.closed_ms) / 1000)
-        job.is_first_answer = False
-        metrics.DETECTIONS.labels(answer.status.value).inc()
-        await services.outbox.tell(stored, view.group)
-
-    async def _encoded(self, window: Window[Item]) -> list[Encoded]:
-        """The window's items with their content, once each is encoded or dead-lettered; poison is left out."""
-        found = []
-        for item in window.sorted_items():
-            entry = self._entries[item]
-            if entry.encoding is not None:
-                await entry.encoding
-            if entry.content is not None:
-                found.append(Encoded(item, entry.content))
-        return found
-
-    def _seal(self, job: _Job) -> None:
-        """Queue a window for its finalisation: those of a source become final in order of start."""
-        waiting = self._sealed.get(job.window.source_id)
-        if waiting is None:
-            waiting = self._sealed[job.window.source_id] = deque()
-            self._spawn(self._finalise_source(job.window.source_id, waiting))
-        waiting.append(job)
-
-    async def _finalise_source(self, source_id: str, waiting: deque[_Job]) -> None:
-        while waiting:
-            await self._finalise(waiting[0])
-            waiting.popleft()
-        del self._sealed[source_id]
-
-    async def _finalise(self, job: _Job) -> None:
-        window, services = job.window, self._services
-        if job.answering is not None:
-            await job.answering
-        sealed_by = window.sealed_by
-        if sealed_by is None:
-            raise ContractBroken(f"window {window.id} is to be final but was not sealed")
-        answer = await services.writer.finalise(Finalise(window.id, sealed_by.value, self._fence))
-        final = self._acknowledged(window, answer.status, answer.detection)
-        await services.outbox.tell(final, services.settings.for_source(window.source_id).group)
-        metrics.DETECTIONS.labels("finalised").inc()
-        del self._jobs[window]
-        for item in window.items.values():
-            entry = self._entries[item]
-            entry.windows -= 1
-            if entry.windows == 0:
-                del self._entries[item]
-                self._done(item)
-
-    def _acknowledged(self, window: Window[Item], status: Status, stored: Detection | None) -> Detection:
-        if status is Status.FENCED:
-            raise Fenced(
-                f"partition {self.number}: the store refused token {self._fence.token} for window {window.id}: another "
-                "worker owns the partition now"
-            )
-        if stored is None:
-            raise ContractBroken(
-                f"window {window.id}: the store answered {status} and holds no detection; was it cleared while the "
-                "worker ran?"
-            )
-        return stored
+        self._position.trackers[record.topic].done(record.offset)
 
     def _done(self, item: Item) -> None:
-        self._trackers[item.topic].done(item.offset)
+        self._position.trackers[item.topic].done(item.offset)

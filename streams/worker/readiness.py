@@ -1,6 +1,7 @@
 """What a worker is waiting for, and the retries that go with it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 import structlog
@@ -9,10 +10,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from streams.errors import DependencyUnavailable
 from streams.worker.metrics import RETRIES
 
-__all__ = ["Readiness"]
+__all__ = ["DEPENDENCIES", "Readiness"]
 
 R = TypeVar("R")
 
+DEPENDENCIES = frozenset({"kafka", "redis", "triton"})
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 5.0
 
@@ -20,25 +22,55 @@ log = structlog.get_logger(__name__)
 
 
 class Readiness:
-    """Knows which dependencies are away; calls that need one are tried again until it is back.
-
-    Attributes:
-        missing: dependency -> what it said; empty when the worker can do all its work.
-    """
+    """Knows what is missing, by name; calls that need a dependency are tried again until it is back."""
 
     def __init__(self) -> None:
-        self.missing: dict[str, str] = {"assignment": "no partitions assigned yet"}
+        self._stated: dict[str, str] = {"assignment": "no partitions assigned yet"}
+        self._waits: dict[str, dict[object, str]] = {}
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """What is missing -> what it said last; empty when the worker can do all its work."""
+        return self._stated | {name: list(reasons.values())[-1] for name, reasons in self._waits.items()}
+
+    @property
+    def is_dependency_away(self) -> bool:
+        """Whether Kafka, Redis or Triton is missing: nothing new should be begun."""
+        return not DEPENDENCIES.isdisjoint(self._waits)
 
     def set_missing(self, name: str, reason: str) -> None:
         """Say that something is missing. The first time it is logged."""
-        if name not in self.missing:
+        if name not in self._stated:
             log.warning("dependency_missing", dependency=name, reason=reason)
-        self.missing[name] = reason
+        self._stated[name] = reason
 
     def set_present(self, name: str) -> None:
         """Say that something is there."""
-        if self.missing.pop(name, None) is not None:
+        if self._stated.pop(name, None) is not None:
             log.info("dependency_present", dependency=name)
+
+    @contextmanager
+    def waiting_for(self, name: str, reason: str) -> Iterator[Callable[[str], None]]:
+        """Say that something is missing for as long as the block lasts, however it ends.
+
+        Yields:
+            Replaces the reason.
+        """
+        key = object()
+        if name not in self._waits:
+            log.warning("dependency_missing", dependency=name, reason=reason)
+        self._waits.setdefault(name, {})[key] = reason
+
+        def restate(reason: str) -> None:
+            self._waits[name][key] = reason
+
+        try:
+            yield restate
+        finally:
+            del self._waits[name][key]
+            if not self._waits[name]:
+                del self._waits[name]
+                log.info("dependency_present", dependency=name)
 
     async def until_available(self, name: str, call: Callable[[], Awaitable[R]]) -> R:
         """Make a call, again and again with growing, jittered pauses, for as long as its dependency is away.
@@ -52,17 +84,22 @@ class Readiness:
         Raises:
             Exception: whatever `call` raises other than `DependencyUnavailable`.
         """
+        with ExitStack() as waiting:
+            restate: Callable[[str], None] | None = None
 
-        def note(state: RetryCallState) -> None:
-            RETRIES.labels(name).inc()
-            error = state.outcome.exception() if state.outcome else None
-            self.set_missing(name, str(error))
+            def note(state: RetryCallState) -> None:
+                nonlocal restate
+                RETRIES.labels(name).inc()
+                reason = str(state.outcome.exception() if state.outcome else None)
+                if restate is None:
+                    restate = waiting.enter_context(self.waiting_for(name, reason))
+                else:
+                    restate(reason)
 
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(DependencyUnavailable),
-            wait=wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S),
-            before_sleep=note,
-        )
-        result: R = await retrying(call)
-        self.set_present(name)
-        return result
+            retrying = AsyncRetrying(
+                retry=retry_if_exception_type(DependencyUnavailable),
+                wait=wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S),
+                before_sleep=note,
+            )
+            result: R = await retrying(call)
+            return result

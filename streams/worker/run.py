@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from processors.modality import Modality
 from processors.models.labels import load_thresholds
 from processors.models.spec import FUSION
 from streams.errors import BraidError, ConfigurationError
@@ -21,9 +22,12 @@ from streams.telemetry import ProbeServer, configure_logging
 from streams.topics import check_topics
 from streams.worker.app import WorkerApp, WorkerIntake
 from streams.worker.encoders import ItemEncoders
+from streams.worker.joining import PartitionJoiner
+from streams.worker.liveness import Liveness
 from streams.worker.outbox import Outbox
+from streams.worker.overload import Shedder
 from streams.worker.readiness import Readiness
-from streams.worker.services import Fuser, Services, StoreWriter
+from streams.worker.services import Fuser, Services, StoreWriter, encoding_turns
 
 __all__ = ["run_worker"]
 
@@ -94,6 +98,7 @@ async def _start(
     settings: Settings, name: str, health_host: str, health_port: int, readiness: Readiness, stack: AsyncExitStack
 ) -> Services:
     """Start what records need, in this order; `stack` stops it in the reverse."""
+    liveness = Liveness(_monotonic_ms, lambda: bool(readiness.missing))
     if settings.kafka.brokers is None or settings.redis.url is None or settings.triton.grpc is None:
         raise ConfigurationError("a worker needs the addresses of Kafka, Redis and Triton")
     # Probes first: an orchestrator sees what is missing while the rest starts.
@@ -117,8 +122,21 @@ async def _start(
     stack.push_async_exit(outbox)
     writer = StoreWriter(store, readiness)
     stack.push_async_callback(writer.close)
+    topics = [settings.kafka.topics.of(modality) for modality in Modality]
     return Services(
-        settings, encoders, fuser, writer, outbox, load_thresholds(), _wall_ms, lambda: time.monotonic_ns() // 10**6
+        settings,
+        encoders,
+        fuser,
+        writer,
+        outbox,
+        PartitionJoiner(store, readiness, settings.kafka.group, topics),
+        readiness,
+        liveness,
+        Shedder(settings.overload, _wall_ms),
+        encoding_turns(settings),
+        load_thresholds(),
+        _wall_ms,
+        _monotonic_ms,
     )
 
 
@@ -154,6 +172,10 @@ async def _consume(
             task.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(app.stop(), _STOP_S)
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 10**6
 
 
 def _wall_ms() -> int:

@@ -1,5 +1,6 @@
 """What the work of every partition shares: encoders, fusion, the store and the outbox, each in micro-batches."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,18 +13,22 @@ from processors.modality import Modality
 from processors.models.spec import FUSION
 from streams.align import AlignSettings, Role, Window
 from streams.inference import MicroBatcher, ModelClient
-from streams.records import Item
+from streams.records import Detection, Item
 from streams.settings import Settings
-from streams.store import Answer, Fence, Finalise, Put, Store
+from streams.store import Answer, Fence, Finalise, MoveStatus, Position, Put, Store
 from streams.worker.answer import FusionAnswer, fusion_inputs
 from streams.worker.encoders import Encoded, ItemEncoders
+from streams.worker.joining import PartitionJoiner
+from streams.worker.liveness import Liveness
 from streams.worker.outbox import Outbox
+from streams.worker.overload import Shedder
 from streams.worker.readiness import Readiness
 
-__all__ = ["Fuser", "Services", "StoreWriter", "align_settings"]
+__all__ = ["Fuser", "Services", "StoreWriter", "align_settings", "encoding_turns"]
 
 _WRITES_PER_ROUND_TRIP = 64  # bounds one pipelined request to about a megabyte of detections
 _WRITES_WAITING = 4_096
+_TURNS_PER_REQUEST = 2  # one batch under way, the next one decoded
 _OUTPUTS = tuple(tensor.name for tensor in FUSION.outputs)
 
 
@@ -85,9 +90,25 @@ class StoreWriter:
         """Make a stored answer final; waits for as long as the store is away."""
         return await self._finalises.submit(finalise)
 
-    async def take_token(self, group: str, partition: int) -> Fence:
-        """Fence off every earlier owner of a partition number; waits for as long as the store is away."""
-        return await self._readiness.until_available("redis", partial(self._store.take_token, group, partition))
+    async def move_position(
+        self, fence: Fence, expected: Mapping[str, int] | None, new: Position, forgotten: Sequence[str]
+    ) -> MoveStatus:
+        """Move a partition number's position by compare-and-set; waits for as long as the store is away."""
+        move = partial(self._store.move_position, fence, expected, new, forgotten=forgotten)
+        return await self._readiness.until_available("redis", move)
+
+    async def is_in_force(self, fence: Fence) -> bool:
+        """Whether the store still holds all that it acknowledged; waits for as long as the store is away."""
+        [in_force] = await self._readiness.until_available("redis", partial(self._store.is_in_force, [fence]))
+        return in_force
+
+    async def final_through_ms(self, source_ids: Sequence[str]) -> dict[str, int]:
+        """Source id -> end of its last final window; waits for as long as the store is away."""
+        return await self._readiness.until_available("redis", partial(self._store.final_through_ms, source_ids))
+
+    async def get(self, window_id: str) -> Detection | None:
+        """A stored answer; waits for as long as the store is away."""
+        return await self._readiness.until_available("redis", partial(self._store.get, window_id))
 
     async def close(self) -> None:
         """End what is under way."""
@@ -111,6 +132,11 @@ class Services:
         fuser: windows to answers.
         writer: answers to the store.
         outbox: detections and dead letters to Kafka.
+        joiner: takes partition numbers over.
+        readiness: what is missing.
+        liveness: told of every sign of life.
+        shedder: what is left out under overload.
+        encoding_turns: by modality, how many items may be decoded or encoded at a time; decoded frames are large.
         thresholds: event class -> probability from which it counts as an event.
         wall_ms: the wall clock, epoch milliseconds.
         monotonic_ms: a clock that never jumps.
@@ -121,6 +147,11 @@ class Services:
     fuser: Fuser
     writer: StoreWriter
     outbox: Outbox
+    joiner: PartitionJoiner
+    readiness: Readiness
+    liveness: Liveness
+    shedder: Shedder
+    encoding_turns: Mapping[Modality, asyncio.Semaphore]
     thresholds: Mapping[str, float]
     wall_ms: Callable[[], int]
     monotonic_ms: Callable[[], int]
@@ -145,3 +176,10 @@ def align_settings(settings: Settings, source_id: str) -> AlignSettings:
         max_open_ms=round(view.windows.max_open_s * 1000),
         roles={modality: Role(getattr(view.modalities, modality.value)) for modality in Modality},
     )
+
+
+def encoding_turns(settings: Settings) -> dict[Modality, asyncio.Semaphore]:
+    """By modality, turns for the items that are decoded or encoded at a time: enough to keep the models busy."""
+    bounds = settings.triton
+    count = bounds.max_batch * bounds.max_in_flight * _TURNS_PER_REQUEST
+    return {modality: asyncio.Semaphore(count) for modality in Modality}

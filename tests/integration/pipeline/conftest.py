@@ -17,13 +17,16 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from processors.modality import Modality
+from streams.group_offsets import read_committed_offsets
 from streams.local.ports import is_free
 from streams.records import (
+    SOURCE_STATE_SCHEMA,
     Detection,
     EncodedRecord,
+    SourceState,
     encode_audio_chunk,
     encode_heartbeat,
     encode_transcript_segment,
@@ -300,17 +303,63 @@ def assert_exact(settings: Settings, finals: Callable) -> Callable:
 
 
 @pytest.fixture
-def consume_detections(settings: Settings) -> Callable:
-    """Reads what was told until `finals` different windows are final."""
+def consume_told(settings: Settings) -> Callable:
+    """Reads what was told from the beginning until `is_enough` of it: detections and states of sources."""
 
-    async def read(finals: int) -> list[Detection]:
+    async def read(
+        is_enough: Callable[[list[Detection], list[SourceState]], bool],
+    ) -> tuple[list[Detection], list[SourceState]]:
         async with AIOKafkaConsumer(
             settings.kafka.topics.detections, bootstrap_servers=settings.kafka.brokers, auto_offset_reset="earliest"
         ) as consumer:
-            found: list[Detection] = []
+            detections: list[Detection] = []
+            states: list[SourceState] = []
             async with asyncio.timeout(DEADLINE_S):
-                while len({detection.id for detection in found if detection.final}) < finals:
-                    found.append(Detection.from_json((await consumer.getone()).value))
-            return found
+                while not is_enough(detections, states):
+                    value = (await consumer.getone()).value
+                    if SOURCE_STATE_SCHEMA.encode() in value:
+                        states.append(SourceState.from_json(value))
+                    else:
+                        detections.append(Detection.from_json(value))
+            return detections, states
 
     return read
+
+
+@pytest.fixture
+def assert_no_dead_letters(settings: Settings) -> Callable:
+    """What is read again after a crash must not be taken for late."""
+
+    async def check() -> None:
+        topic = settings.kafka.topics.dead_letters
+        async with AIOKafkaConsumer(bootstrap_servers=settings.kafka.brokers) as consumer:
+            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            assert partitions
+            ends = await consumer.end_offsets(partitions)
+        assert set(ends.values()) == {0}, f"dead letters: {ends}"
+
+    return check
+
+
+@pytest.fixture
+def assert_position_at_end(settings: Settings, store: Store) -> Callable:
+    """Everything that was read is done: the store's position and Kafka's commit stand at the end of each topic."""
+
+    async def check() -> None:
+        kafka = settings.kafka
+        topics = [kafka.topics.of(modality) for modality in Modality]
+        numbers = range(kafka.partitions)
+        async with AIOKafkaConsumer(bootstrap_servers=kafka.brokers) as consumer:
+            found = await consumer.end_offsets([TopicPartition(topic, n) for topic in topics for n in numbers])
+        ends = {n: {topic: found[TopicPartition(topic, n)] for topic in topics} for n in numbers}
+        deadline_s = time.monotonic() + DEADLINE_S
+        while True:
+            positions = [await store.read_position(kafka.group, n) for n in numbers]
+            stored = {n: position.next_offsets if position else {} for n, position in enumerate(positions)}
+            committed = await read_committed_offsets(settings, kafka.partitions)
+            if stored == ends == committed:
+                return
+            assert time.monotonic() < deadline_s, f"ends {ends}, stored {stored}, committed {committed}"
+            await asyncio.sleep(0.2)
+
+    return check

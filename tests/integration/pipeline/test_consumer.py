@@ -19,6 +19,9 @@ class Recorder:
         self.consumer = None
         self.is_open = True
 
+    async def begin_turn(self, numbers, consumer):
+        pass
+
     def wants(self, topic, number):
         return self.is_open
 

@@ -4,12 +4,12 @@ import asyncio
 import signal
 import time
 
+from processors.modality import Modality
 from streams.detections import Repeats
-from streams.records import Detection
 
 
 async def test_a_killed_worker_loses_no_window_and_leaves_none_incomplete(
-    start_worker, scripted, send, assert_exact, until_answered
+    start_worker, scripted, send, assert_exact, until_answered, assert_no_dead_letters, assert_position_at_end
 ):
     """SIGKILL of one of two workers in the middle of six sources in real time."""
     start_ms = time.time_ns() // 10**6
@@ -21,6 +21,8 @@ async def test_a_killed_worker_loses_no_window_and_leaves_none_incomplete(
     await sending
     for source in sources:
         await assert_exact(source)
+    await assert_position_at_end()
+    await assert_no_dead_letters()
     assert second.stop() == 0, second.output
 
 
@@ -71,14 +73,29 @@ async def test_a_worker_that_is_told_to_stop_hands_over_what_it_had_not_finished
 
 
 async def test_every_stored_answer_is_told_and_the_last_is_what_is_stored(
-    start_worker, scripted, send, assert_exact, consume_detections
+    start_worker, scripted, send, assert_exact, consume_told
 ):
     source = scripted("cam", time.time_ns() // 10**6 - 20_000, 12)
     await send([source])
     worker = start_worker()
     stored = await assert_exact(source)
-    told: list[Detection] = await consume_detections(len(stored))
+    told, _ = await consume_told(lambda detections, _: len({d.id for d in detections if d.final}) == len(stored))
     repeats = Repeats()
     finals = [detection for detection in told if repeats.is_new(detection) and detection.final]
     assert {detection.id: detection for detection in finals} == {d.id: d for d in stored.values()}
+    assert worker.stop() == 0, worker.output
+
+
+async def test_a_source_that_falls_silent_and_goes_is_told_modality_by_modality(
+    start_worker, scripted, send, consume_told
+):
+    source = scripted("cam", time.time_ns() // 10**6 - 4_000, 4)
+    await send([source])
+    worker = start_worker()
+    _, states = await consume_told(lambda _, states: [s.state for s in states].count("gone") == len(Modality))
+    for modality in Modality:
+        own = [state for state in states if state.modality is modality]
+        assert [state.state for state in own] == ["live", "idle", "gone"]
+        assert {state.source_id for state in own} == {source.source_id}
+        assert own[0].at_ms < own[1].at_ms < own[2].at_ms
     assert worker.stop() == 0, worker.output

@@ -50,6 +50,7 @@ def answered(items, probabilities=(0.1, 0.8, 0.2, 0.3), thresholds=0.5):
         encoder_versions={modality: (f"{modality}_encoder", "1") for modality in Modality},
         fusion_name="fusion",
         closed_ms=9_000,
+        shed={},
     )
 
 

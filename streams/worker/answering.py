@@ -1,0 +1,248 @@
+"""From items in windows to final answers: encode, fuse, put, tell, finalise.
+
+A record is done when every window of its item is final and told, or its dead letter is acknowledged; whoever owns the
+position hears of it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import structlog
+
+from processors.modality import Modality
+from streams.align import Window
+from streams.errors import ContractBroken, Fenced, PoisonItem
+from streams.records import Detection, Item, KafkaRecord
+from streams.store import Fence, Finalise, Put, Status
+from streams.worker import metrics
+from streams.worker.answer import detection_of
+from streams.worker.budget import ByteLedger
+from streams.worker.encoders import Content, Encoded
+from streams.worker.services import Services
+from streams.worker.tasks import Spawn
+
+__all__ = ["WindowAnswers"]
+
+_ENTRY_BYTES = 1_500  # what an item costs beside its content: itself, its entry, its places in windows and trackers
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """An item on its way.
+
+    Attributes:
+        windows: that hold it and are not final.
+        encoding: the task that fills `content`.
+        content: None until encoded, and for good if the item is poison or was shed.
+        is_shed: whether it was left out under overload.
+    """
+
+    windows: int
+    encoding: asyncio.Task[None] | None = None
+    content: Content | None = None
+    is_shed: bool = False
+
+    @property
+    def held_bytes(self) -> int:
+        return _ENTRY_BYTES + (_content_bytes(self.content) if self.content else 0)
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A closed window on its way.
+
+    Attributes:
+        window: whose items may still grow.
+        closed_ms: processing time of its closing.
+        is_stale: whether it changed since it was last answered.
+        answering: the task that answers it, while one does.
+        is_first_answer: whether no revision was stored yet.
+    """
+
+    window: Window[Item]
+    closed_ms: int
+    is_stale: bool = True
+    answering: asyncio.Task[None] | None = None
+    is_first_answer: bool = True
+
+
+class WindowAnswers:
+    """The items and windows of one partition number between alignment and finality."""
+
+    def __init__(
+        self, services: Services, fence: Fence, ledger: ByteLedger, spawn: Spawn, done: Callable[[Item], None]
+    ) -> None:
+        """Begin without a window.
+
+        Args:
+            services: shared with all other partitions.
+            fence: carried by every write.
+            ledger: the partition's account of bytes.
+            spawn: owner of the tasks.
+            done: hears of every item that is done.
+        """
+        self._services = services
+        self._fence = fence
+        self._ledger = ledger
+        self._spawn = spawn
+        self._done = done
+        self._entries: dict[Item, _Entry] = {}
+        self._jobs: dict[Window[Item], _Job] = {}
+        self._sealed: dict[str, deque[_Job]] = {}
+
+    @property
+    def is_finalising(self) -> bool:
+        """Whether sealed windows are about to release what they hold."""
+        return bool(self._sealed)
+
+    def encode(self, record: KafkaRecord, item: Item, windows: int) -> None:
+        """Take an item that went into so many windows, and start its encoding."""
+        entry = self._entries[item] = _Entry(windows)
+        self._ledger.change(undecoded_bytes=len(item.payload), held_bytes=_ENTRY_BYTES)
+        entry.encoding = self._spawn(self._encode(record, item, entry))
+        metrics.ITEMS.labels(item.modality).inc()
+
+    def closed(self, window: Window[Item]) -> None:
+        """Answer a window for the first time."""
+        self._jobs[window] = _Job(window, self._services.wall_ms())
+        self._answer(self._jobs[window])
+
+    def revised(self, window: Window[Item]) -> None:
+        """Answer a window again."""
+        self._jobs[window].is_stale = True
+        self._answer(self._jobs[window])
+
+    def sealed(self, window: Window[Item]) -> None:
+        """Queue a window for its finalisation: those of a source become final in order of start."""
+        waiting = self._sealed.get(window.source_id)
+        if waiting is None:
+            waiting = self._sealed[window.source_id] = deque()
+            self._spawn(self._finalise_source(window.source_id, waiting))
+        waiting.append(self._jobs[window])
+
+    async def _encode(self, record: KafkaRecord, item: Item, entry: _Entry) -> None:
+        payload_bytes = len(item.payload)
+        try:
+            async with self._services.encoding_turns[item.modality]:
+                if self._services.shedder.sheds(item):
+                    entry.is_shed = True
+                    metrics.SHED_ITEMS.labels(item.modality).inc()
+                    return
+                entry.content = await self._services.encoders.encode(item)
+            self._ledger.change(held_bytes=_content_bytes(entry.content))
+        except PoisonItem as error:
+            await self._services.outbox.bury(record, error)
+        finally:
+            item.payload = b""
+            self._ledger.change(undecoded_bytes=-payload_bytes)
+
+    def _answer(self, job: _Job) -> None:
+        if job.answering is None:
+            job.answering = self._spawn(self._answer_until_fresh(job))
+
+    async def _answer_until_fresh(self, job: _Job) -> None:
+        """Answer a window, and again for as long as items came meanwhile."""
+        while job.is_stale:
+            job.is_stale = False
+            await self._answer_once(job)
+        job.answering = None
+
+    async def _answer_once(self, job: _Job) -> None:
+        window, services = job.window, self._services
+        detection = await self._detect(job)
+        started = perf_counter()
+        answer = await services.writer.put(Put(detection, self._fence))
+        metrics.STAGE_SECONDS.labels("store").observe(perf_counter() - started)
+        stored = self._acknowledged(window, answer.status, answer.detection)
+        if job.is_first_answer and stored.stored_ms is not None and answer.status is Status.STORED:
+            metrics.CLOSE_TO_STORED.observe((stored.stored_ms - job.closed_ms) / 1000)
+        job.is_first_answer = False
+        metrics.DETECTIONS.labels(answer.status.value).inc()
+        await services.outbox.tell(stored, services.settings.for_source(window.source_id).group)
+
+    async def _detect(self, job: _Job) -> Detection:
+        window, services = job.window, self._services
+        items, shed = await self._encoded(window)
+        started = perf_counter()
+        try:
+            answer = await services.fuser.fuse(window, items)
+            failed = None
+        except PoisonItem as error:
+            metrics.TOMBSTONES.labels(error.code).inc()
+            log.warning("window_unanswered", window=window.id, code=error.code, reason=str(error))
+            answer, failed = None, error.code
+        metrics.STAGE_SECONDS.labels("fuse").observe(perf_counter() - started)
+        modalities = services.settings.for_source(window.source_id).modalities
+        return detection_of(
+            window,
+            items,
+            answer,
+            required=[modality for modality in Modality if getattr(modalities, modality.value) == "required"],
+            thresholds=services.thresholds,
+            encoder_versions=services.encoder_versions(),
+            fusion_name=services.fuser.client.name,
+            closed_ms=job.closed_ms,
+            shed=shed,
+            failed=failed,
+        )
+
+    async def _encoded(self, window: Window[Item]) -> tuple[list[Encoded], dict[Modality, int]]:
+        """The window's items with their content, once each is encoded, dead-lettered or shed; how many were shed."""
+        found: list[Encoded] = []
+        shed = dict.fromkeys(Modality, 0)
+        for item in window.sorted_items():
+            entry = self._entries[item]
+            if entry.encoding is not None:
+                await entry.encoding
+            if entry.content is not None:
+                found.append(Encoded(item, entry.content))
+            shed[item.modality] += entry.is_shed
+        return found, shed
+
+    async def _finalise_source(self, source_id: str, waiting: deque[_Job]) -> None:
+        while waiting:
+            await self._finalise(waiting[0])
+            waiting.popleft()
+        del self._sealed[source_id]
+
+    async def _finalise(self, job: _Job) -> None:
+        window, services = job.window, self._services
+        if job.answering is not None:
+            await job.answering
+        sealed_by = window.sealed_by
+        if sealed_by is None:
+            raise ContractBroken(f"window {window.id} is to be final but was not sealed")
+        answer = await services.writer.finalise(Finalise(window.id, sealed_by.value, self._fence))
+        final = self._acknowledged(window, answer.status, answer.detection)
+        await services.outbox.tell(final, services.settings.for_source(window.source_id).group)
+        metrics.DETECTIONS.labels("finalised").inc()
+        del self._jobs[window]
+        for item in window.items.values():
+            entry = self._entries[item]
+            entry.windows -= 1
+            if entry.windows == 0:
+                del self._entries[item]
+                self._ledger.change(held_bytes=-entry.held_bytes)
+                self._done(item)
+
+    def _acknowledged(self, window: Window[Item], status: Status, stored: Detection | None) -> Detection:
+        if status is Status.FENCED:
+            raise Fenced(
+                f"partition {self._fence.partition}: the store refused token {self._fence.token} for window "
+                f"{window.id}: another worker owns the partition now, or the store lost writes"
+            )
+        if stored is None:
+            raise Fenced(
+                f"window {window.id}: the store answered {status} and holds no detection: it lost writes, or the "
+                "detection expired before it was final"
+            )
+        return stored
+
+
+def _content_bytes(content: Content) -> int:
+    return content.embedding.nbytes + len(content.text)

@@ -1,0 +1,79 @@
+"""Items that come when all their windows are final: read again after a crash and done, or late."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from processors.modality import Modality
+from streams.records import Detection, Item, ItemRange
+from streams.store import detection_id
+from streams.worker.services import Services
+
+__all__ = ["FinalWindows"]
+
+_REMEMBERED = 1_024  # windows: those of the stretch that is being read again, which is read in order of time
+
+
+@dataclass(frozen=True, slots=True)
+class _Final:
+    """What is needed of a stored final window.
+
+    Attributes:
+        items: records that it was made of.
+        shed: modalities of which something was left out under overload.
+    """
+
+    items: tuple[ItemRange, ...]
+    shed: frozenset[Modality]
+
+    def accounts_for(self, item: Item) -> bool:
+        """Whether the window holds an item, or may have left it out under overload."""
+        return item.modality in self.shed or any(
+            listed.topic == item.topic
+            and listed.partition == item.partition
+            and listed.first_offset <= item.offset <= listed.last_offset
+            for listed in self.items
+        )
+
+
+class FinalWindows:
+    """Looks items up in the final windows that the store holds. Belongs to one partition number."""
+
+    def __init__(self, services: Services) -> None:
+        """Look up in the store of `services`."""
+        self._services = services
+        self._remembered: OrderedDict[str, _Final | None] = OrderedDict()
+
+    async def account_for(self, item: Item, starts_ms: Iterable[int], size_ms: int) -> bool:
+        """Whether an item whose windows have all been sealed is done: a final window holds it, or all have expired."""
+        retention_ms = self._services.settings.retention.detections_s * 1000
+        has_expired = True
+        for start_ms in starts_ms:
+            window_id = detection_id(item.source_id, start_ms, start_ms + size_ms)
+            final = await self._find(window_id)
+            if final is not None and final.accounts_for(item):
+                return True
+            has_expired &= final is None and start_ms + size_ms < self._services.wall_ms() - retention_ms
+        return has_expired
+
+    async def _find(self, window_id: str) -> _Final | None:
+        if window_id in self._remembered:
+            self._remembered.move_to_end(window_id)
+            return self._remembered[window_id]
+        stored = await self._services.writer.get(window_id)
+        if stored is None or not stored.final:
+            return None  # it may become final yet
+        final = self._remembered[window_id] = _final_of(stored)
+        if len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return final
+
+
+def _final_of(stored: Detection) -> _Final:
+    coverage = stored.coverage
+    shed = {
+        Modality.VIDEO: coverage.video.shed,
+        Modality.AUDIO: coverage.audio.shed,
+        Modality.TRANSCRIPT: coverage.transcript.shed,
+    }
+    return _Final(stored.items, frozenset(modality for modality, count in shed.items() if count))
