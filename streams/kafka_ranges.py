@@ -79,7 +79,6 @@ class KafkaRanges:
         """
         async with answering_in_time(self._settings, f"offsets of {topic}"):
             partitions = await partitions_of(self._admin, topic, brokers_of(self._settings))
-            self._consumer.assign(partitions)
             begins = await self._consumer.beginning_offsets(partitions)
             ends = await self._consumer.end_offsets(partitions)
             if since_ms is not None:
