@@ -14,7 +14,7 @@ import uvloop
 from processors.models.labels import load_thresholds
 from processors.models.spec import FUSION
 from streams.errors import BraidError, ConfigurationError
-from streams.inference import ModelClient, check_models
+from streams.inference import ModelClient, TritonServer, check_models
 from streams.settings import Settings
 from streams.store import Store
 from streams.telemetry import ProbeServer, configure_logging
@@ -104,9 +104,10 @@ async def _start(
     # The models next: a wrong model is found before the first item is encoded.
     executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
     stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
-    encoders = ItemEncoders(settings.triton.grpc, settings, readiness, executor)
+    triton = TritonServer(settings.triton.grpc)
+    encoders = ItemEncoders(triton, settings, readiness, executor)
     stack.push_async_callback(encoders.close)
-    fusion = ModelClient(settings.triton.grpc, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion)
+    fusion = ModelClient(triton, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion)
     fuser = Fuser(fusion, settings, readiness)
     stack.push_async_callback(fuser.close)
     clients = [*(encoder.client for encoder in encoders.by_modality.values()), fusion]
