@@ -3,7 +3,8 @@
 The tree:
     BraidError
     ├── ConfigurationError       say it and exit with 2: only a person can mend it
-    ├── DependencyUnavailable    wait `retry_after_s` and try again; nothing is lost meanwhile
+    ├── DependencyUnavailable    wait, at least `retry_after_s`, and try again; nothing is lost meanwhile
+    │   └── ModelFailed          it answered, with an error: try again twice, then find the row that does it
     ├── PoisonItem               to the dead letters with its code; the stream goes on
     ├── ContractBroken           a model, schema or store answered what it must not: stop using it
     │   └── Fenced               another worker owns this partition now: drop its state
@@ -20,6 +21,7 @@ __all__ = [
     "DependencyUnavailable",
     "Fenced",
     "MediaError",
+    "ModelFailed",
     "PoisonItem",
 ]
 
@@ -55,15 +57,21 @@ class DependencyUnavailable(BraidError):
     """Kafka, Redis or Triton does not answer, or not in time.
 
     Attributes:
-        retry_after_s: how long to wait before the next try.
+        retry_after_s: how long to wait at least before the next try; 0 leaves it to the caller.
     """
 
     default_code = "dependency"
     retriable = True
 
-    def __init__(self, message: str, *, code: str | None = None, retry_after_s: float = 1.0) -> None:
+    def __init__(self, message: str, *, code: str | None = None, retry_after_s: float = 0.0) -> None:
         super().__init__(message, code=code)
         self.retry_after_s = retry_after_s
+
+
+class ModelFailed(DependencyUnavailable):
+    """Triton answered a request with an error of its own or of the model, not of the request."""
+
+    default_code = "triton.model_failed"
 
 
 class PoisonItem(BraidError):

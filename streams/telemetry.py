@@ -57,17 +57,25 @@ def configure_logging(*, level: int = logging.INFO, as_json: bool | None = None)
 class ProbeServer:
     """Answers `/livez`, `/readyz` and `/metrics` on one port."""
 
-    def __init__(self, host: str, port: int, missing: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        missing: Callable[[], Mapping[str, str]],
+        stalled: Callable[[], str | None] = lambda: None,
+    ) -> None:
         """Prepare; entering the context starts it.
 
         Args:
             host: address to listen on.
             port: 0 lets the system choose; see `port` after the start.
             missing: what is not there yet, by name, with the reason; empty means ready.
+            stalled: why a restart is the only help; None means alive, also while something is missing.
         """
         self.host = host
         self.port = port
         self._missing = missing
+        self._stalled = stalled
         app = web.Application()
         app.add_routes(
             [web.get("/livez", self._live), web.get("/readyz", self._ready), web.get("/metrics", self._metrics)]
@@ -97,6 +105,8 @@ class ProbeServer:
         await self._runner.cleanup()
 
     async def _live(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's handler signature
+        if (reason := self._stalled()) is not None:
+            return web.json_response({"status": "stalled", "reason": reason}, status=503)
         return web.json_response({"status": "alive"})
 
     async def _ready(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's handler signature

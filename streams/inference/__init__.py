@@ -1,6 +1,9 @@
-"""Triton: one gRPC channel per model, bounded micro-batches over all sources."""
+"""Triton: one gRPC channel per model, bounded micro-batches over all sources, and what to do when it fails."""
 
 from streams.inference.batching import MicroBatcher
+from streams.inference.breaker import CircuitBreaker
 from streams.inference.client import Answer, ModelClient, check_models
+from streams.inference.server import TritonServer
+from streams.inference.trial import Line, Trial
 
-__all__ = ["Answer", "MicroBatcher", "ModelClient", "check_models"]
+__all__ = ["Answer", "CircuitBreaker", "Line", "MicroBatcher", "ModelClient", "Trial", "TritonServer", "check_models"]

@@ -1,27 +1,42 @@
 """One model on Triton, asked over gRPC."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy.typing as npt
+import structlog
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from processors.models.spec import ModelSpec
-from streams.errors import ContractBroken, DependencyUnavailable, PoisonItem
+from streams.errors import BraidError, ContractBroken, DependencyUnavailable, ModelFailed, PoisonItem
+from streams.inference.metrics import MODEL_RELOADS
+from streams.inference.server import TritonServer
+from streams.inference.trial import TIMED_OUT
 
 __all__ = ["Answer", "ModelClient", "check_models"]
 
+# What Triton 2.51 says, found out with a model that misbehaves (tests/integration/test_inference_failures.py):
+# INVALID_ARGUMENT: a wrong name, type or shape, or a batch that is too large. NOT_FOUND: a model that is unknown, or
+# "has no available versions" while it is loaded or after that failed. INTERNAL: the model raised, for all requests that
+# the server joined; or its process died, from then on after a second for every request, until the model is loaded
+# again. `ModelReady` says yes all the while. UNAVAILABLE: the connection is lost or refused. DEADLINE_EXCEEDED: ours.
 _REFUSED = frozenset({"StatusCode.INVALID_ARGUMENT"})
 _UNKNOWN_MODEL = frozenset({"StatusCode.NOT_FOUND", "StatusCode.UNIMPLEMENTED"})
+_NOT_LOADED = "has no available versions"
+_OVERDUE = "StatusCode.DEADLINE_EXCEEDED"
+_NO_ANSWER = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.CANCELLED", _OVERDUE})
 _GRPC_OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.use_local_subchannel_pool", 1),  # a connection of its own for each model
 )
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +53,29 @@ class Answer:
 
 
 class ModelClient:
-    """Asks one model. Belongs to one event loop; close it, or use it as an async context manager."""
+    """Asks one model. Belongs to one event loop; close it, or use it as an async context manager.
 
-    def __init__(self, address: str, spec: ModelSpec, *, timeout_s: float, name: str | None = None) -> None:
+    Attributes:
+        name: of the model in the repository.
+        spec: the contract that it must honour.
+        server: that serves it.
+    """
+
+    def __init__(self, server: TritonServer, spec: ModelSpec, *, timeout_s: float, name: str | None = None) -> None:
         """Open a channel; nothing is sent yet.
 
         Args:
-            address: `host:port` of Triton's gRPC endpoint.
+            server: shared by all clients of the same Triton: its circuit breaker keeps calls away while it is gone.
             spec: the contract that the model must honour.
             timeout_s: longest wait for one answer.
             name: of the model in the repository, where it differs from the spec's.
         """
         self.name = name or spec.name
-        self._spec = spec
-        self._address = address
+        self.spec = spec
+        self.server = server
+        self._address = server.address
         self._timeout_s = timeout_s
-        self._client = InferenceServerClient(address, channel_args=list(_GRPC_OPTIONS))
+        self._client = InferenceServerClient(server.address, channel_args=list(_GRPC_OPTIONS))
         self._types = {tensor.name: tensor.dtype for tensor in spec.inputs}
 
     async def __aenter__(self) -> Self:
@@ -77,7 +99,8 @@ class ModelClient:
 
         Raises:
             PoisonItem: the server refuses this input (`encode.refused`).
-            DependencyUnavailable: no answer, or not in time.
+            ModelFailed: the server answers with an error that is not about the request.
+            DependencyUnavailable: no answer, or not in time (code `TIMED_OUT`), or the circuit is open (code `UNSENT`).
             ContractBroken: the model is unknown, or answers other shapes than its spec.
         """
         request = []
@@ -86,10 +109,7 @@ class ModelClient:
             tensor.set_data_from_numpy(array)
             request.append(tensor)
         wanted = [InferRequestedOutput(name) for name in outputs]
-        try:
-            result = await self._client.infer(self.name, request, outputs=wanted, client_timeout=self._timeout_s)
-        except InferenceServerException as error:
-            raise self._explain(error) from error
+        result = await self._call(partial(self._client.infer, self.name, request, outputs=wanted))
         answered = {name: result.as_numpy(name) for name in outputs}
         rows = len(next(iter(inputs.values())))
         for name, array in answered.items():
@@ -109,13 +129,10 @@ class ModelClient:
             ContractBroken: they differ; shows both.
             DependencyUnavailable: the server or the model is not ready.
         """
-        try:
-            metadata = await self._client.get_model_metadata(self.name, client_timeout=self._timeout_s)
-        except InferenceServerException as error:
-            raise self._explain(error) from error
+        metadata = await self._call(partial(self._client.get_model_metadata, self.name))
         for kind, served, expected in (
-            ("inputs", metadata.inputs, self._spec.inputs),
-            ("outputs", metadata.outputs, self._spec.outputs),
+            ("inputs", metadata.inputs, self.spec.inputs),
+            ("outputs", metadata.outputs, self.spec.outputs),
         ):
             got = sorted((tensor.name, tensor.datatype, tuple(tensor.shape)[1:]) for tensor in served)
             want = sorted((tensor.name, tensor.dtype, tensor.shape) for tensor in expected)
@@ -126,16 +143,42 @@ class ModelClient:
                     code="model.signature",
                 )
 
-    def _explain(self, error: InferenceServerException) -> Exception:
+    async def reload(self) -> None:
+        """Have the server load the model again, the parts of an ensemble first: the cure when a model's process died.
+
+        Needs a server with `--model-control-mode=explicit`; that it was refused or failed is logged, no more.
+        """
+        try:
+            for name in (*(step.model for step in self.spec.steps), self.name):
+                await self._call(partial(self._client.load_model, name))
+        except BraidError as error:
+            log.warning("model_not_reloaded", model=self.name, reason=str(error))
+        else:
+            MODEL_RELOADS.labels(self.name).inc()
+            log.warning("model_reloaded", model=self.name)
+
+    async def _call(self, send: Callable[..., Awaitable[Any]]) -> Any:
+        async def attempt() -> Any:
+            try:
+                return await send(client_timeout=self._timeout_s)
+            except InferenceServerException as error:
+                raise self._explain(error) from error
+
+        return await self.server.breaker.call(attempt)
+
+    def _explain(self, error: InferenceServerException) -> BraidError:
         status, reason = error.status(), error.message()
         where = f"model {self.name} at {self._address}"
         if status in _REFUSED:
             return PoisonItem(f"{where} refused the input: {reason}", code="encode.refused", stage="encode")
-        if status in _UNKNOWN_MODEL:
+        if status in _UNKNOWN_MODEL and _NOT_LOADED not in reason:
             return ContractBroken(
                 f"{where}: {reason}; serve a repository made by `braid models build`", code="model.unknown"
             )
-        return DependencyUnavailable(f"{where} does not answer: {status}: {reason}", code="triton")
+        if status in _NO_ANSWER or status in _UNKNOWN_MODEL:
+            code = TIMED_OUT if status == _OVERDUE else "triton"
+            return DependencyUnavailable(f"{where} does not answer: {status}: {reason}", code=code)
+        return ModelFailed(f"{where} failed: {status}: {reason}")
 
 
 async def check_models(clients: Sequence[ModelClient]) -> None:

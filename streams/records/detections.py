@@ -81,6 +81,15 @@ class Coverage(_Frozen):
     audio: AudioCoverage = AudioCoverage()
     transcript: TranscriptCoverage = TranscriptCoverage()
 
+    @property
+    def shed_items(self) -> dict[Modality, int]:
+        """Modality -> items left out under overload."""
+        return {
+            Modality.VIDEO: self.video.shed,
+            Modality.AUDIO: self.audio.shed,
+            Modality.TRANSCRIPT: self.transcript.shed,
+        }
+
 
 class ItemRange(_Frozen):
     """Records of one partition that are in the window, offsets inclusive at both ends."""

@@ -18,7 +18,7 @@ from processors.models.spec import AUDIO_ENCODER, AUDIO_RATE_HZ, TEXT_ENCODER, V
 from processors.transcript import decode_transcript
 from processors.video import decode_frame
 from streams.errors import PoisonItem
-from streams.inference import MicroBatcher, ModelClient
+from streams.inference import Line, MicroBatcher, ModelClient, Trial, TritonServer
 from streams.records import Item
 from streams.settings import Settings
 from streams.worker.metrics import STAGE_SECONDS
@@ -69,10 +69,22 @@ class Encoder:
         self.version: str | None = None
         self._input = spec.inputs[0].name
         self._output = spec.outputs[0].name
-        self._readiness = readiness
+        good = spec.sample()[self._input][0]
+        trial = Trial(
+            Line(
+                model=client.name,
+                stage="encode",
+                ask=self._ask,
+                good=good,
+                full_batch=spec.max_batch_size,
+                until_available=partial(readiness.until_available, "triton"),
+                reload=client.reload,
+                gate=client.server.gate,
+            )
+        )
         bounds = settings.triton
         self._batcher: MicroBatcher[npt.NDArray[Any], npt.NDArray[np.float32]] = MicroBatcher(
-            self._encode_batch,
+            trial.answer,
             max_batch=min(bounds.max_batch, spec.max_batch_size),
             max_in_flight=bounds.max_in_flight,
             capacity=bounds.max_batch * bounds.max_in_flight * _BATCHES_WAITING,
@@ -82,7 +94,8 @@ class Encoder:
         """Embed one row, without the batch dimension.
 
         Raises:
-            PoisonItem: the model refuses this row, also when it is asked for it alone, or its answer is not finite.
+            PoisonItem: the model refuses this row (`encode.refused`), fails on it, also when it is asked for it alone
+                (`encode.failed`; see `Trial` for what that takes), or its answer is not finite (`encode.not_finite`).
         """
         embedding = await self._batcher.submit(row)
         if not np.isfinite(embedding).all():
@@ -98,21 +111,9 @@ class Encoder:
         await self._batcher.close()
         await self.client.close()
 
-    async def _encode_batch(
-        self, rows: Sequence[npt.NDArray[Any]]
-    ) -> Sequence[npt.NDArray[np.float32] | BaseException]:
-        try:
-            return await self._infer(rows)
-        except PoisonItem as refusal:
-            if len(rows) == 1:
-                return [refusal]
-            alone = await asyncio.gather(*(self._infer([row]) for row in rows), return_exceptions=True)
-            return [answer if isinstance(answer, BaseException) else answer[0] for answer in alone]
-
-    async def _infer(self, rows: Sequence[npt.NDArray[Any]]) -> Sequence[npt.NDArray[np.float32]]:
+    async def _ask(self, rows: Sequence[npt.NDArray[Any]]) -> Sequence[npt.NDArray[np.float32]]:
         batch = rows[0][np.newaxis] if len(rows) == 1 else np.stack(rows)
-        ask = partial(self.client.infer, {self._input: batch}, [self._output])
-        answer = await self._readiness.until_available("triton", ask)
+        answer = await self.client.infer({self._input: batch}, [self._output])
         self.version = answer.model_version
         return list(answer.outputs[self._output])
 
@@ -120,11 +121,11 @@ class Encoder:
 class ItemEncoders:
     """Turns the items of all modalities into their content."""
 
-    def __init__(self, address: str, settings: Settings, readiness: Readiness, executor: Executor) -> None:
+    def __init__(self, server: TritonServer, settings: Settings, readiness: Readiness, executor: Executor) -> None:
         """Open one channel per encoder.
 
         Args:
-            address: `host:port` of Triton's gRPC endpoint.
+            server: the Triton that serves them.
             settings: bounds, timeouts and names of models.
             readiness: told when Triton is away.
             executor: threads for decoding.
@@ -133,7 +134,7 @@ class ItemEncoders:
         self._max_decoded_bytes = settings.limits.max_decoded_bytes
 
         def encoder(spec: ModelSpec, name: str) -> Encoder:
-            client = ModelClient(address, spec, timeout_s=settings.triton.timeout_s, name=name)
+            client = ModelClient(server, spec, timeout_s=settings.triton.timeout_s, name=name)
             return Encoder(client, spec, settings, readiness)
 
         self.video = encoder(VIDEO_ENCODER, settings.models.video_encoder)
@@ -149,7 +150,7 @@ class ItemEncoders:
         """Decode and encode one item.
 
         Raises:
-            PoisonItem: its payload cannot be decoded, or its model refuses it.
+            PoisonItem: its payload cannot be decoded, or its model refuses it or fails on it.
         """
         started = perf_counter()
         encode = {Modality.VIDEO: self._video, Modality.AUDIO: self._audio, Modality.TRANSCRIPT: self._transcript}

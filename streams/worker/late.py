@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from processors.modality import Modality
-from streams.records import Detection, Item, ItemRange
+from streams.records import Item, ItemRange
 from streams.store import detection_id
 from streams.worker.services import Services
 
@@ -63,17 +63,8 @@ class FinalWindows:
         stored = await self._services.writer.get(window_id)
         if stored is None or not stored.final:
             return None  # it may become final yet
-        final = self._remembered[window_id] = _final_of(stored)
+        shed = frozenset(modality for modality, count in stored.coverage.shed_items.items() if count)
+        final = self._remembered[window_id] = _Final(stored.items, shed)
         if len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
         return final
-
-
-def _final_of(stored: Detection) -> _Final:
-    coverage = stored.coverage
-    shed = {
-        Modality.VIDEO: coverage.video.shed,
-        Modality.AUDIO: coverage.audio.shed,
-        Modality.TRANSCRIPT: coverage.transcript.shed,
-    }
-    return _Final(stored.items, frozenset(modality for modality, count in shed.items() if count))

@@ -79,11 +79,19 @@ class Readiness:
 
         Args:
             name: of the dependency, as readiness shows it.
-            call: makes one attempt; it has a timeout of its own.
+            call: makes one attempt; it has a timeout of its own. A pause is never shorter than the `retry_after_s`
+                of its error.
 
         Raises:
             Exception: whatever `call` raises other than `DependencyUnavailable`.
         """
+        backoff = wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S)
+
+        def pause_s(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            least_s = error.retry_after_s if isinstance(error, DependencyUnavailable) else 0.0
+            return least_s + backoff(state)
+
         with ExitStack() as waiting:
             restate: Callable[[str], None] | None = None
 
@@ -97,9 +105,7 @@ class Readiness:
                     restate(reason)
 
             retrying = AsyncRetrying(
-                retry=retry_if_exception_type(DependencyUnavailable),
-                wait=wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S),
-                before_sleep=note,
+                retry=retry_if_exception_type(DependencyUnavailable), wait=pause_s, before_sleep=note
             )
             result: R = await retrying(call)
             return result

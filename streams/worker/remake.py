@@ -166,6 +166,7 @@ class WindowRemaker:
             },
             fusion_name=self.fuser.client.name,
             closed_ms=stored.closed_ms if stored else self.wall_ms(),
+            shed=stored.coverage.shed_items if stored else {},
         )
 
     async def _tell(self, detection: Detection) -> None:

@@ -19,7 +19,7 @@ from processors.models.spec import FUSION
 from streams.align import windows_of
 from streams.dead_letters import BuriedLetter, read_whole
 from streams.errors import ConfigurationError, PoisonItem
-from streams.inference import ModelClient, check_models
+from streams.inference import ModelClient, TritonServer, check_models
 from streams.kafka_ranges import KafkaRanges, brokers_of
 from streams.records import DeadLetter, Item, ItemLimits, parse_item
 from streams.settings import Settings
@@ -150,11 +150,10 @@ async def open_replayer(settings: Settings) -> AsyncGenerator[Replayer, None]:
         await store.check()
         executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
         stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
-        encoders = ItemEncoders(settings.triton.grpc, settings, readiness, executor)
+        triton = TritonServer(settings.triton.grpc)
+        encoders = ItemEncoders(triton, settings, readiness, executor)
         stack.push_async_callback(encoders.close)
-        client = ModelClient(
-            settings.triton.grpc, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion
-        )
+        client = ModelClient(triton, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion)
         fuser = Fuser(client, settings, readiness)
         stack.push_async_callback(fuser.close)
         await check_models([*(encoder.client for encoder in encoders.by_modality.values()), client])

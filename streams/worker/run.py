@@ -15,7 +15,7 @@ from processors.modality import Modality
 from processors.models.labels import load_thresholds
 from processors.models.spec import FUSION
 from streams.errors import BraidError, ConfigurationError
-from streams.inference import ModelClient, check_models
+from streams.inference import ModelClient, TritonServer, check_models
 from streams.settings import Settings
 from streams.store import Store
 from streams.telemetry import ProbeServer, configure_logging
@@ -102,16 +102,17 @@ async def _start(
     if settings.kafka.brokers is None or settings.redis.url is None or settings.triton.grpc is None:
         raise ConfigurationError("a worker needs the addresses of Kafka, Redis and Triton")
     # Probes first: an orchestrator sees what is missing while the rest starts.
-    await stack.enter_async_context(ProbeServer(health_host, health_port, lambda: readiness.missing))
+    await stack.enter_async_context(ProbeServer(health_host, health_port, lambda: readiness.missing, liveness.stalled))
     # The store before any work: a store that evicts is refused before anything is read.
     store = await stack.enter_async_context(Store.connect(settings, _wall_ms))
     await readiness.until_available("redis", store.check)
     # The models next: a wrong model is found before the first item is encoded.
     executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
     stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
-    encoders = ItemEncoders(settings.triton.grpc, settings, readiness, executor)
+    triton = TritonServer(settings.triton.grpc)
+    encoders = ItemEncoders(triton, settings, readiness, executor)
     stack.push_async_callback(encoders.close)
-    fusion = ModelClient(settings.triton.grpc, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion)
+    fusion = ModelClient(triton, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion)
     fuser = Fuser(fusion, settings, readiness)
     stack.push_async_callback(fuser.close)
     clients = [*(encoder.client for encoder in encoders.by_modality.values()), fusion]

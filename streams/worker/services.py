@@ -12,7 +12,8 @@ import numpy.typing as npt
 from processors.modality import Modality
 from processors.models.spec import FUSION
 from streams.align import AlignSettings, Role, Window
-from streams.inference import MicroBatcher, ModelClient
+from streams.errors import PoisonItem
+from streams.inference import Line, MicroBatcher, ModelClient, Trial
 from streams.records import Detection, Item
 from streams.settings import Settings
 from streams.store import Answer, Fence, Finalise, MoveStatus, Position, Put, Store
@@ -38,27 +39,52 @@ class Fuser:
     def __init__(self, client: ModelClient, settings: Settings, readiness: Readiness) -> None:
         """Put `client` behind a batcher with the bounds of `settings.triton`."""
         self.client = client
-        self._readiness = readiness
+        good = {name: batch[0].astype(np.float32) for name, batch in FUSION.sample().items()}
+        trial = Trial(
+            Line(
+                model=client.name,
+                stage="fuse",
+                ask=self._ask,
+                good=good,
+                full_batch=FUSION.max_batch_size,
+                until_available=partial(readiness.until_available, "triton"),
+                reload=client.reload,
+                gate=client.server.gate,
+            )
+        )
         bounds = settings.triton
         self._batcher: MicroBatcher[dict[str, npt.NDArray[np.float32]], FusionAnswer] = MicroBatcher(
-            self._fuse_batch,
+            trial.answer,
             max_batch=min(bounds.max_batch, FUSION.max_batch_size),
             max_in_flight=bounds.max_in_flight,
             capacity=bounds.max_batch * bounds.max_in_flight,
         )
 
     async def fuse(self, window: Window[Item], items: Sequence[Encoded]) -> FusionAnswer:
-        """Ask for one window."""
-        return await self._batcher.submit(fusion_inputs(window, items))
+        """Ask for one window.
+
+        Raises:
+            PoisonItem: the model refuses this window (`fuse.refused`), fails on it, also when it is asked for it alone
+                (`fuse.failed`; see `Trial` for what that takes), or its answer is not finite (`fuse.not_finite`).
+        """
+        answer = await self._batcher.submit(fusion_inputs(window, items))
+        outputs = (answer.probabilities, answer.contributions, answer.embedding)
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise PoisonItem(
+                f"model {self.client.name} answered window {window.id} with numbers that are not finite",
+                code="fuse.not_finite",
+                stage="fuse",
+            )
+        return answer
 
     async def close(self) -> None:
         """End what is under way and close the channel."""
         await self._batcher.close()
         await self.client.close()
 
-    async def _fuse_batch(self, windows: Sequence[dict[str, npt.NDArray[np.float32]]]) -> Sequence[FusionAnswer]:
+    async def _ask(self, windows: Sequence[dict[str, npt.NDArray[np.float32]]]) -> Sequence[FusionAnswer]:
         batch = {name: np.stack([window[name] for window in windows]) for name in windows[0]}
-        answer = await self._readiness.until_available("triton", partial(self.client.infer, batch, _OUTPUTS))
+        answer = await self.client.infer(batch, _OUTPUTS)
         return [
             FusionAnswer(probabilities, contributions, embedding, answer.model_version)
             for probabilities, contributions, embedding in zip(

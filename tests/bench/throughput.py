@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from processors.models.spec import VIDEO_ENCODER
 from processors.video import decode_frame
-from streams.inference import ModelClient
+from streams.inference import ModelClient, TritonServer
 from streams.local.ports import is_free
 from streams.settings import Settings
 from tests.bench.media import jpegs, silent_source
@@ -33,7 +33,7 @@ async def measure_bare_client(settings: Settings) -> float:
     """Frames a second of a client that holds the JPEGs, decodes them with the worker's function and asks Triton."""
     frames = jpegs(FRAMES // 2)
     loop = asyncio.get_running_loop()
-    address = settings.triton.grpc or ""
+    server = TritonServer(settings.triton.grpc or "")
     queue = iter(
         [
             frames[start : start + settings.triton.max_batch]
@@ -42,7 +42,7 @@ async def measure_bare_client(settings: Settings) -> float:
     )
     decode = partial(decode_frame, max_decoded_bytes=settings.limits.max_decoded_bytes)
     with ThreadPoolExecutor(DECODE_THREADS) as threads:
-        async with ModelClient(address, VIDEO_ENCODER, timeout_s=30) as client:
+        async with ModelClient(server, VIDEO_ENCODER, timeout_s=30) as client:
 
             async def line() -> None:
                 for batch in queue:

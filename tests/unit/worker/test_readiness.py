@@ -1,5 +1,7 @@
 """What a worker is waiting for."""
 
+import time
+
 import pytest
 
 from streams.errors import DependencyUnavailable
@@ -59,3 +61,11 @@ def test_a_worker_without_partitions_is_not_ready():
     assert "assignment" in readiness.missing
     readiness.set_present("assignment")
     assert readiness.missing == {}
+
+
+async def test_a_pause_is_as_long_as_the_server_asks_at_least():
+    readiness, least_s = Readiness(), 0.05
+    server = Server(2, error=DependencyUnavailable("circuit open", retry_after_s=least_s))
+    started_s = time.monotonic()
+    await readiness.until_available("triton", server.call(readiness))
+    assert time.monotonic() - started_s >= 2 * least_s

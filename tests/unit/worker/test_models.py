@@ -1,0 +1,78 @@
+"""What the worker makes of a model's answers: encoders and fusion over a scripted client."""
+
+import numpy as np
+import pytest
+
+from processors.models.spec import FUSION, VIDEO_ENCODER
+from streams.align import Window
+from streams.errors import ModelFailed, PoisonItem
+from streams.inference import TritonServer
+from streams.inference.client import Answer
+from streams.settings import Settings
+from streams.worker.encoders import Encoder
+from streams.worker.readiness import Readiness
+from streams.worker.services import Fuser
+
+ROW = VIDEO_ENCODER.sample()["frames"][0]
+BAD_ROW = np.full_like(ROW, 255)
+
+
+class Client:
+    """A model that answers every row with one number, and fails on `bad`."""
+
+    def __init__(self, spec, number=0.5, bad=None):
+        self.name = spec.name
+        self.spec = spec
+        self.server = TritonServer("127.0.0.1:1")
+        self._number = number
+        self._bad = bad
+
+    async def infer(self, inputs, outputs):
+        batch = next(iter(inputs.values()))
+        if self._bad is not None and any(np.array_equal(row, self._bad) for row in batch):
+            raise ModelFailed("division by zero")
+        shapes = {tensor.name: tensor.shape for tensor in self.spec.outputs}
+        answers = {name: np.full((len(batch), *shapes[name]), self._number, np.float32) for name in outputs}
+        return Answer(answers, "3")
+
+    async def reload(self):
+        raise AssertionError("a model that answers its sample needs no reload")
+
+    async def close(self):
+        pass
+
+
+def fuser(client):
+    return Fuser(client, Settings(), Readiness())
+
+
+def encoder(client):
+    return Encoder(client, VIDEO_ENCODER, Settings(), Readiness())
+
+
+async def test_a_window_is_answered_with_the_version_that_answered():
+    answer = await fuser(Client(FUSION)).fuse(Window("gate", 0, 10_000, first_seen_ms=0), [])
+    assert answer.model_version == "3"
+    assert answer.probabilities.tolist() == [0.5] * len(answer.probabilities)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+async def test_a_window_whose_answer_is_not_finite_is_poison(number):
+    with pytest.raises(PoisonItem) as poison:
+        await fuser(Client(FUSION, number)).fuse(Window("gate", 0, 10_000, first_seen_ms=0), [])
+    assert (poison.value.code, poison.value.stage) == ("fuse.not_finite", "fuse")
+    assert "gate" in str(poison.value)
+
+
+async def test_a_row_whose_embedding_is_not_finite_is_poison():
+    with pytest.raises(PoisonItem) as poison:
+        await encoder(Client(VIDEO_ENCODER, np.nan)).encode(ROW)
+    assert (poison.value.code, poison.value.stage) == ("encode.not_finite", "encode")
+
+
+async def test_a_row_on_which_its_model_fails_is_poison_and_the_next_is_answered():
+    one = encoder(Client(VIDEO_ENCODER, bad=BAD_ROW))
+    with pytest.raises(PoisonItem) as poison:
+        await one.encode(BAD_ROW)
+    assert (poison.value.code, poison.value.stage) == ("encode.failed", "encode")
+    assert np.isfinite(await one.encode(ROW)).all()
