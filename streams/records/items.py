@@ -6,7 +6,8 @@ CloudEvents Kafka binding 1.0, binary mode, or a bare record. Reading never deco
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Protocol
 
 from processors.audio import probe_audio
@@ -32,9 +33,9 @@ ITEM_TYPES: Final = {
     Modality.AUDIO: "braid.audio.chunk.v1",
     Modality.TRANSCRIPT: "braid.transcript.segment.v1",
 }
+_TYPE_HEADERS: Final = {modality: item_type.encode() for modality, item_type in ITEM_TYPES.items()}
 _SOURCE_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_SOURCE_ID_CHARS - 1}}}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class KafkaRecord(Protocol):
@@ -97,6 +98,7 @@ class Item:
     payload: bytes
 
 
+@lru_cache(maxsize=16_384)  # the same few keys come over and over
 def source_id_of_key(key: bytes | None) -> str:
     """Read a source id out of a record's key.
 
@@ -203,10 +205,10 @@ def _cloud_event(headers: dict[str, bytes], modality: Modality, timestamp_ms: in
             code="header.missing",
             stage="header",
         )
-    stated_type = _text(headers, "ce_type")
-    if stated_type != ITEM_TYPES[modality]:
+    if headers.get("ce_type") != _TYPE_HEADERS[modality]:
         raise PoisonItem(
-            f"ce_type is {stated_type!r}; this topic takes {ITEM_TYPES[modality]!r}; send it to the topic of its type",
+            f"ce_type is {_text(headers, 'ce_type')!r}; this topic takes {ITEM_TYPES[modality]!r}; "
+            "send it to the topic of its type",
             code="header.type",
             stage="header",
         )
@@ -214,14 +216,15 @@ def _cloud_event(headers: dict[str, bytes], modality: Modality, timestamp_ms: in
     if time_text is None:
         return f"{modality}|{source}|{event_id}|{timestamp_ms}", timestamp_ms
     try:
-        moment = datetime.fromisoformat(time_text)
-        start_ms = (moment - _EPOCH) // _MILLISECOND
+        since_epoch = datetime.fromisoformat(time_text) - _EPOCH
     except (ValueError, TypeError, OverflowError) as error:
         raise PoisonItem(
             f"ce_time is {time_text[:64]!r}; expected RFC 3339 with an offset, such as 2026-01-31T12:00:00.250Z",
             code="header.time",
             stage="header",
         ) from error
+    # Twice as fast as dividing by a timedelta, and as exact: only the days are negative before 1970.
+    start_ms = since_epoch.days * 86_400_000 + since_epoch.seconds * 1_000 + since_epoch.microseconds // 1_000
     return f"{modality}|{source}|{event_id}|{time_text}", start_ms
 
 

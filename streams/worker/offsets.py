@@ -41,10 +41,12 @@ class OffsetTracker:
     def position(self) -> int | None:
         """The first offset to be read again after a crash; None while nothing was done."""
         order, done = self._order, self._done
+        last_done = None
         while order and order[0] in done:
-            offset = order.popleft()
-            done.discard(offset)
-            self._position = offset + 1
+            last_done = order.popleft()
+            done.remove(last_done)
+        if last_done is not None:
+            self._position = last_done + 1
         return self._position
 
     @property

@@ -1,7 +1,8 @@
 """`python -m tests.bench.align_path`: what a record costs from the consumer to its place in windows, without Kafka.
 
 Every stage runs over 64 records at a time, as a worker's batch; the figures are microseconds per record, the median of
-rounds. The records are like fetched ones: no two share an object, so nothing is hashed or decoded beforehand.
+rounds. The records are like fetched ones: made just before, and no two share an object, so nothing is hashed or decoded
+beforehand.
 """
 
 import gc
@@ -66,32 +67,32 @@ def encode(modality: Modality, source_id: str, number: int, start_ms: int) -> En
     return encode_transcript_segment(source_id, event_id, start_ms, SENTENCE, duration_ms=900)
 
 
-def fetched(*, is_bare: bool) -> dict[str, list[ConsumerRecord]]:
-    """The topics of one partition, by time; bare records have no headers, and the time of Kafka."""
-    bare_payloads = {Modality.VIDEO: b"jpeg", Modality.AUDIO: wav(), Modality.TRANSCRIPT: SENTENCE}
+BARE_PAYLOADS = {Modality.VIDEO: b"jpeg", Modality.AUDIO: wav(), Modality.TRANSCRIPT: SENTENCE}
+
+
+def fetch(topic: str, *, is_bare: bool) -> Iterator[ConsumerRecord]:
+    """A topic of one partition, by time; bare records have no headers, and the time of Kafka."""
+    modality = TOPICS[topic]
     per_second = SOURCES * sum(1_000 / spacing_ms for spacing_ms in SPACING_MS.values())
-    topics = {}
-    for topic, modality in TOPICS.items():
-        records = topics[topic] = []
-        for number in range(int(RECORDS / per_second * 1_000 / SPACING_MS[modality])):
-            for source in range(SOURCES):
-                start_ms = BASE_MS + number * SPACING_MS[modality] + source * 13
-                made = encode(modality, f"camera-{source:03}", number, start_ms)
-                value = bare_payloads[modality] if is_bare else made.value
-                headers = [] if is_bare else [(name.encode().decode(), bytes(bytearray(v))) for name, v in made.headers]
-                key, offset = bytes(bytearray(made.key)), len(records)
-                timestamp_ms = start_ms if is_bare else start_ms + 1_000
-                records.append(
-                    ConsumerRecord(topic, 0, offset, timestamp_ms, 0, key, value, None, 0, len(value), tuple(headers))
-                )
-    return topics
+    offset = 0
+    for number in range(int(RECORDS / per_second * 1_000 / SPACING_MS[modality])):
+        for source in range(SOURCES):
+            start_ms = BASE_MS + number * SPACING_MS[modality] + source * 13
+            made = encode(modality, f"camera-{source:03}", number, start_ms)
+            key, value, headers, timestamp_ms = made.key, made.value, made.headers, start_ms + 1_000
+            if is_bare:
+                value, headers, timestamp_ms = BARE_PAYLOADS[modality], (), start_ms
+            key = bytes(bytearray(key))
+            headers = tuple((name.encode().decode(), bytes(bytearray(content))) for name, content in headers)
+            yield ConsumerRecord(topic, 0, offset, timestamp_ms, 0, key, value, None, 0, len(value), headers)
+            offset += 1
 
 
 @dataclass
 class Path:
     """A worker's partition without encoding and answers: a window is final as soon as it is sealed."""
 
-    topics: dict[str, list[ConsumerRecord]]
+    unread: dict[str, Iterator[ConsumerRecord]]
     seconds: dict[str, float] = field(default_factory=dict)
     windows: int = 0
 
@@ -103,15 +104,14 @@ class Path:
         self.pending: dict[Item, int] = {}
 
     def run(self) -> int:
-        unread = {topic: iter(records) for topic, records in self.topics.items()}
-        left = {topic: len(records) for topic, records in self.topics.items()}
         count = 0
-        while any(left.values()) or not self.merge.is_empty:
-            for topic in self.merge.wanted:
-                batch = list(islice(unread[topic], FETCH))
-                left[topic] -= len(batch)
+        while self.unread:
+            for topic in set(self.merge.wanted) & set(self.unread):
+                batch = list(islice(self.unread[topic], FETCH))
                 self.merge.extend(topic, batch)
-            while step := self.block(lambda topic: left[topic] > 0):
+                if len(batch) < FETCH:
+                    del self.unread[topic]
+            while step := self.block(self.unread.__contains__):
                 count += step
         return count
 
@@ -166,11 +166,9 @@ def measure(*, is_bare: bool) -> dict[str, float]:
     """Microseconds per record, by stage."""
     rounds = []
     for _ in range(ROUNDS):
-        path = Path(fetched(is_bare=is_bare))
+        path = Path({topic: fetch(topic, is_bare=is_bare) for topic in TOPICS})
         gc.collect()
-        gc.freeze()
         count = path.run()
-        gc.unfreeze()
         if path.windows < count / 10:
             sys.exit(f"{path.windows} windows were sealed of {count} records: the path was not walked")
         rounds.append({name: seconds / count * 1e6 for name, seconds in path.seconds.items()})
@@ -182,4 +180,5 @@ if __name__ == "__main__":
     console = Console()
     for name, is_bare in (("CloudEvents", False), ("bare", True)):
         figures = measure(is_bare=is_bare)
-        console.print(f"{name:12}" + "  ".join(f"{stage} {us:.2f}" for stage, us in figures.items()), highlight=False)
+        text = "  ".join(f"{stage} {us:.2f}" for stage, us in figures.items())
+        console.print(f"{name:12} {text}", highlight=False, soft_wrap=True)
