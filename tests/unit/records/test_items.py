@@ -123,6 +123,7 @@ def test_a_bare_transcript_takes_its_duration_from_its_json():
         (Record(headers=Headers({"ce_time": b"2036-01-01T12:00:00Z"}).tuples()), "item.future"),
         (Record(headers=Headers({"ce_id": b"\xff"}).tuples()), "header.encoding"),
         (Record(headers=Headers({"ce_durationms": b"-5"}).tuples()), "header.number"),
+        (Record(headers=Headers({"ce_channels": b"9" * 5_000}).tuples()), "header.number"),
         (Record(headers=Headers({"ce_durationms": b"60001"}).tuples()), "item.too_long"),
     ],
 )
