@@ -6,7 +6,8 @@ CloudEvents Kafka binding 1.0, binary mode, or a bare record. Reading never deco
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Protocol
 
 from processors.audio import probe_audio
@@ -32,9 +33,12 @@ ITEM_TYPES: Final = {
     Modality.AUDIO: "braid.audio.chunk.v1",
     Modality.TRANSCRIPT: "braid.transcript.segment.v1",
 }
+_TYPE_HEADERS: Final = {modality: item_type.encode() for modality, item_type in ITEM_TYPES.items()}
+# Looked up, because formatting a member of an enum takes three times as long as all else about an id.
+_ID_BEGINNINGS: Final = {modality: f"{modality}|" for modality in Modality}
+_TELLS_DURATION: Final = frozenset({Modality.AUDIO, Modality.TRANSCRIPT})
 _SOURCE_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_SOURCE_ID_CHARS - 1}}}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class KafkaRecord(Protocol):
@@ -97,6 +101,7 @@ class Item:
     payload: bytes
 
 
+@lru_cache(maxsize=16_384)  # the same few keys come over and over
 def source_id_of_key(key: bytes | None) -> str:
     """Read a source id out of a record's key.
 
@@ -179,7 +184,7 @@ def parse_item(record: KafkaRecord, modality: Modality, limits: ItemLimits) -> I
         payload,
     )
     duration_ms = _integer(headers, "ce_durationms")
-    if duration_ms is None and payload:
+    if duration_ms is None and payload and modality in _TELLS_DURATION:
         duration_ms = _duration_in_payload(item)
     if duration_ms:
         if duration_ms > limits.max_item_ms:
@@ -203,42 +208,41 @@ def _cloud_event(headers: dict[str, bytes], modality: Modality, timestamp_ms: in
             code="header.missing",
             stage="header",
         )
-    stated_type = _text(headers, "ce_type")
-    if stated_type != ITEM_TYPES[modality]:
+    if headers.get("ce_type") != _TYPE_HEADERS[modality]:
         raise PoisonItem(
-            f"ce_type is {stated_type!r}; this topic takes {ITEM_TYPES[modality]!r}; send it to the topic of its type",
+            f"ce_type is {_text(headers, 'ce_type')!r}; this topic takes {ITEM_TYPES[modality]!r}; "
+            "send it to the topic of its type",
             code="header.type",
             stage="header",
         )
     time_text = _text(headers, "ce_time")
     if time_text is None:
-        return f"{modality}|{source}|{event_id}|{timestamp_ms}", timestamp_ms
+        return f"{_ID_BEGINNINGS[modality]}{source}|{event_id}|{timestamp_ms}", timestamp_ms
     try:
-        moment = datetime.fromisoformat(time_text)
-        start_ms = (moment - _EPOCH) // _MILLISECOND
+        since_epoch = datetime.fromisoformat(time_text) - _EPOCH
     except (ValueError, TypeError, OverflowError) as error:
         raise PoisonItem(
             f"ce_time is {time_text[:64]!r}; expected RFC 3339 with an offset, such as 2026-01-31T12:00:00.250Z",
             code="header.time",
             stage="header",
         ) from error
-    return f"{modality}|{source}|{event_id}|{time_text}", start_ms
+    # Twice as fast as dividing by a timedelta, and as exact: only the days are negative before 1970.
+    start_ms = since_epoch.days * 86_400_000 + since_epoch.seconds * 1_000 + since_epoch.microseconds // 1_000
+    return f"{_ID_BEGINNINGS[modality]}{source}|{event_id}|{time_text}", start_ms
 
 
 def _duration_in_payload(item: Item) -> int | None:
-    """Duration as the payload itself tells it, where that is cheap; a broken payload is found out when decoding."""
+    """Duration as sound or a transcript tells it; a broken payload is found out when decoding."""
     if item.modality is Modality.AUDIO:
         found = probe_audio(item.payload)
         if found is None:
             return None
         sample_rate_hz, samples = found
         return duration_of_samples_ms(samples, sample_rate_hz)
-    if item.modality is Modality.TRANSCRIPT:
-        try:
-            return decode_transcript(item.payload, item.content_type).duration_ms
-        except DecodeError:
-            return None
-    return None
+    try:
+        return decode_transcript(item.payload, item.content_type).duration_ms
+    except DecodeError:
+        return None
 
 
 def duration_of_samples_ms(samples: int, sample_rate_hz: int) -> int:
@@ -260,12 +264,18 @@ def _text(headers: dict[str, bytes], name: str) -> str | None:
 
 def _integer(headers: dict[str, bytes], name: str) -> int | None:
     value = headers.get(name)
-    if value is None:
-        return None
-    if not value.isdigit():
-        raise PoisonItem(
-            f"the header {name} is {value[:64]!r}; expected a whole number without sign",
-            code="header.number",
-            stage="header",
-        )
-    return int(value)
+    return None if value is None else _whole_number(name, value)
+
+
+@lru_cache(maxsize=1_024)  # rates, channels and lengths of chunks are few
+def _whole_number(name: str, value: bytes) -> int:
+    try:
+        if value.isdigit():
+            return int(value)
+    except ValueError:
+        pass  # more digits than Python reads
+    raise PoisonItem(
+        f"the header {name} is {value[:64]!r}; expected a whole number without sign",
+        code="header.number",
+        stage="header",
+    )

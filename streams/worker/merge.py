@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
+from heapq import heapify, heappop, heapreplace
 
 from streams.records import KafkaRecord
 
@@ -27,18 +28,28 @@ class PartitionMerge:
     def pop_ready(self, has_unread: Callable[[str], bool]) -> Iterator[KafkaRecord]:
         """Yield records in order of timestamp for as long as no topic that is empty here has unread records.
 
+        At equal timestamps the topic that was named first comes first. While the iterator is in use, no batch may be
+        taken.
+
         Args:
             has_unread: whether the broker holds records of a topic that were not fetched yet (or may hold some).
         """
-        while True:
-            heads = [buffer for buffer in self._buffers.values() if buffer]
-            if not heads:
+        heads: list[tuple[int, int, str, deque[KafkaRecord]]] = []
+        for rank, (topic, buffer) in enumerate(self._buffers.items()):
+            if buffer:
+                heads.append((buffer[0].timestamp, rank, topic, buffer))
+            elif has_unread(topic):
                 return
-            if len(heads) < len(self._buffers) and any(
-                has_unread(topic) for topic, buffer in self._buffers.items() if not buffer
-            ):
+        heapify(heads)
+        while heads:
+            _, rank, topic, buffer = heads[0]
+            yield buffer.popleft()
+            if buffer:
+                heapreplace(heads, (buffer[0].timestamp, rank, topic, buffer))
+            elif has_unread(topic):
                 return
-            yield min(heads, key=_head_timestamp).popleft()
+            else:
+                heappop(heads)
 
     @property
     def wanted(self) -> Collection[str]:
@@ -49,7 +60,3 @@ class PartitionMerge:
     def is_empty(self) -> bool:
         """Whether nothing is buffered."""
         return not any(self._buffers.values())
-
-
-def _head_timestamp(buffer: deque[KafkaRecord]) -> int:
-    return buffer[0].timestamp

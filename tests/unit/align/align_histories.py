@@ -22,14 +22,14 @@ def draw_settings(rng):
     )
 
 
-def draw_topics(rng):
+def draw_topics(rng, length_ms=4_000):
     """One list of items per modality, in partition order: disorder, latecomers, duplicates, heartbeats, leaps."""
     topics = {}
-    for modality, (step_ms, length_ms) in SPACING.items():
+    for modality, (step_ms, item_ms) in SPACING.items():
         sent = []
         for source_id in SOURCES:
-            for number, start_ms in enumerate(range(rng.randrange(90), 4_000, step_ms)):
-                end_ms = start_ms + length_ms
+            for number, start_ms in enumerate(range(rng.randrange(90), length_ms, step_ms)):
+                end_ms = start_ms + item_ms
                 item_id, is_heartbeat = f"{modality}-{number}", rng.random() < 0.05
                 leap_ms = 5_000 if rng.random() < 0.02 else 0
                 timestamp_ms = end_ms + rng.randrange(30)
@@ -88,10 +88,17 @@ class Reader:
         self.now_ms = 0
         self.restart()
 
-    def restart(self):
-        """Start again with what is final and the position, as a worker does that takes over from a dead one."""
+    def restart(self, *, behind=0):
+        """Start again with what is final and the position, as a worker does that takes over from a dead one.
+
+        Args:
+            behind: how many records of each topic were done since the position was stored.
+        """
         self.aligner = Aligner(lambda source_id: self.settings)
-        self.position = {m: self.done_through(m) for m in self.topics} if self.order or self.now_ms else {}
+        if self.now_ms:
+            self.position = {m: max(self.position.get(m, 0), self.done_through(m) - behind) for m in self.topics}
+        else:
+            self.position = {}
         for source_id in SOURCES:
             watermarks = {}
             for modality, position in self.position.items():
@@ -132,6 +139,11 @@ class Reader:
         return without_listed(self.late, self.final)
 
     def advance(self):
+        for _ in self.act():
+            pass
+
+    def act(self):
+        """Do what the events ask for, with a moment after each."""
         for event in self.aligner.advance(self.clock()):
             if isinstance(event, PresenceChanged):
                 continue
@@ -145,6 +157,16 @@ class Reader:
                 self.final[window.id] = set(window.items)
                 self.final_through_ms[window.source_id] = window.end_ms
                 self.order.append((window.source_id, window.start_ms))
+            yield
+
+    def moments(self, rng):
+        """Read everything, with a moment after each record and after each event that was acted on."""
+        while left := [m for m in self.topics if self.next[m] < len(self.topics[m])]:
+            self.read(rng.choice(left))
+            yield
+            if rng.random() < 0.3:
+                yield from self.act()
+        yield from self.act()
 
     def read_all(self, rng, *, crash=0.0):
         """Random bursts of the three topics, random batch boundaries; with `crash`, its chance at each step."""

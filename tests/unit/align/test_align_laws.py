@@ -1,6 +1,7 @@
 """The laws of event time over random histories, each example a seed that repeats it."""
 
 import random
+from itertools import islice
 
 from align_bench import Bench
 from align_histories import Reader, draw_settings, draw_topics, expect, without_listed
@@ -48,6 +49,26 @@ def test_losing_all_memory_at_any_moment_changes_no_final_window(seed):
     windows, late = expect(topics, chosen)
     assert reader.final == windows
     assert reader.left_out == without_listed(late, windows)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=seeds, behind=st.sampled_from([0, 0, 3, 20]))
+def test_a_crash_at_every_single_moment_of_a_history_changes_neither_windows_nor_latecomers(seed, behind):
+    """After each record and after each event that was acted on, the rest of its batch not; the position may lag."""
+    rng = random.Random(seed)
+    topics, chosen = draw_topics(rng, length_ms=900), draw_settings(rng)
+    undisturbed = Reader(topics, chosen)
+    moments = sum(1 for _ in undisturbed.moments(random.Random(seed)))
+    assert moments > 60
+    for moment in range(1, moments + 1):
+        reader = Reader(topics, chosen)
+        for _ in islice(reader.moments(random.Random(seed)), moment):
+            pass
+        reader.restart(behind=behind)
+        for _ in reader.moments(rng):
+            pass
+        assert reader.final == undisturbed.final, f"crash at moment {moment}"
+        assert reader.left_out == undisturbed.left_out, f"crash at moment {moment}"
 
 
 @settings(max_examples=20, deadline=None)

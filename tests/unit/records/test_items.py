@@ -2,6 +2,7 @@
 
 import string
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -122,6 +123,7 @@ def test_a_bare_transcript_takes_its_duration_from_its_json():
         (Record(headers=Headers({"ce_time": b"2036-01-01T12:00:00Z"}).tuples()), "item.future"),
         (Record(headers=Headers({"ce_id": b"\xff"}).tuples()), "header.encoding"),
         (Record(headers=Headers({"ce_durationms": b"-5"}).tuples()), "header.number"),
+        (Record(headers=Headers({"ce_channels": b"9" * 5_000}).tuples()), "header.number"),
         (Record(headers=Headers({"ce_durationms": b"60001"}).tuples()), "item.too_long"),
     ],
 )
@@ -150,6 +152,33 @@ def test_whatever_arrives_is_an_item_or_poison(value, key, headers, modality, ti
     except PoisonItem:
         return
     assert 0 <= item.start_ms <= item.end_ms
+
+
+@given(
+    st.datetimes(),
+    st.timedeltas(timedelta(hours=-23), timedelta(hours=23)),
+    st.sampled_from(["auto", "seconds", "milliseconds", "microseconds"]),
+)
+def test_event_time_is_the_whole_milliseconds_since_the_epoch_or_refused_before_it(moment, offset, precision):
+    text = moment.replace(tzinfo=timezone(offset)).isoformat(timespec=precision)
+    expected_ms = (datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    record = Record(headers=Headers({"ce_time": text.encode()}).tuples(), timestamp=2**50)
+    if expected_ms >= 0:
+        item = parse_item(record, Modality.VIDEO, LIMITS)
+        assert (item.start_ms, item.item_id) == (expected_ms, f"video|/cam|f-1|{text}")
+    else:
+        assert code_of(record) == "header.time"
+
+
+def test_a_key_is_judged_alike_every_time():
+    keys = [b"dock-1", b"-dock", b"dock-1", b"-dock", None, b"dock-2"]
+    judged = []
+    for key in keys:
+        try:
+            judged.append(parse_item(Record(key=key), Modality.VIDEO, LIMITS).source_id)
+        except PoisonItem as error:
+            judged.append(error.code)
+    assert judged == ["dock-1", "key.illegal", "dock-1", "key.illegal", "key.empty", "dock-2"]
 
 
 @given(st.integers(1, 200_000), st.sampled_from([8_000, 11_025, 16_000, 44_100, 48_000]))

@@ -48,6 +48,22 @@ def test_only_topics_with_nothing_buffered_are_wanted():
     assert list(merge.wanted) == ["b"]
 
 
+def test_at_equal_times_the_topic_named_first_comes_first():
+    merge = PartitionMerge(["b", "a"])
+    merge.extend("a", records("a", 1, 2, 2))
+    merge.extend("b", records("b", 2, 2, 3))
+    read = [(record.topic, record.timestamp) for record in merge.pop_ready(lambda topic: False)]
+    assert read == [("a", 1), ("b", 2), ("b", 2), ("a", 2), ("a", 2), ("b", 3)]
+
+
+def test_a_topic_that_runs_empty_with_unread_records_stops_the_others():
+    merge = PartitionMerge(["a", "b"])
+    merge.extend("a", records("a", 1, 4))
+    merge.extend("b", records("b", 2))
+    assert [record.timestamp for record in merge.pop_ready(lambda topic: True)] == [1, 2]
+    assert list(merge.wanted) == ["b"]
+
+
 @given(
     st.fixed_dictionaries({topic: st.lists(st.integers(0, 99)).map(sorted) for topic in "abc"}),
     st.randoms(use_true_random=False),
