@@ -14,7 +14,8 @@ from streams.records import KafkaRecord
 from streams.worker.budget import ByteBudget
 from streams.worker.joining import JoinedPartition, KafkaOffsets
 from streams.worker.metrics import REJOINED
-from streams.worker.partition import PartitionReader, PartitionWork
+from streams.worker.partition import PartitionWork
+from streams.worker.record_path import PartitionReader
 from streams.worker.services import Services
 from streams.worker.sources import SourceRegister
 from streams.worker.tasks import TaskOwner

@@ -22,7 +22,7 @@ from streams.errors import DependencyUnavailable
 from streams.records import KafkaRecord
 from streams.worker.assignment import TopicPartition
 from streams.worker.joining import TopicOffsets
-from streams.worker.partition import PartitionReader
+from streams.worker.record_path import PartitionReader
 
 __all__ = ["BalancedAssignor", "BatchConsumer", "BatchTransport", "Intake"]
 

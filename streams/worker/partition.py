@@ -7,56 +7,37 @@ done prefixes only, so a worker that dies loses nothing: its successor reads aga
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
 from time import monotonic
-from typing import Protocol
 
 from processors.modality import Modality
 from streams.align import (
-    Aligner,
+    AlignEvent,
     AlignSettings,
-    Placement,
     Presence,
     PresenceChanged,
-    ReadClock,
     WindowClosed,
     WindowRevised,
     WindowSealed,
-    counted_end_ms,
     windows_of,
 )
 from streams.errors import Fenced, PoisonItem
-from streams.records import Item, ItemLimits, KafkaRecord, SourceState, parse_item, source_id_of_key
+from streams.records import Item, ItemLimits, KafkaRecord, SourceState, source_id_of_key
 from streams.store import MoveStatus, detection_id
 from streams.worker import metrics
 from streams.worker.answering import WindowAnswers
 from streams.worker.budget import ByteBudget, ByteLedger
 from streams.worker.joining import JoinedPartition
 from streams.worker.late import FinalWindows
-from streams.worker.merge import PartitionMerge
 from streams.worker.position import PartitionPosition
-from streams.worker.read_clock import PartitionClock
+from streams.worker.record_path import PartitionReader, RecordPath
 from streams.worker.services import Services, align_settings
 from streams.worker.sources import SourceRegister
 from streams.worker.tasks import TaskOwner
 
-__all__ = ["PartitionReader", "PartitionWork"]
+__all__ = ["PartitionWork"]
 
 _REMEMBERED_KEYS_PER_SOURCE = 4  # bounds what producers of ever new ids can make a worker remember
 _FENCE_CHECK_S = 5.0  # a store that went back is found out so late at most where nothing is written
-
-
-class PartitionReader(Protocol):
-    """What the consumer knows of one partition number."""
-
-    def has_unread(self, topic: str) -> bool:
-        """Whether the broker holds records of the topic that were not fetched, or may hold some."""
-
-    def is_caught_up(self) -> bool:
-        """Whether fetches answered within the last second show that everything was fetched, in all topics."""
-
-    def position(self, topic: str) -> int | None:
-        """The offset that is fetched next; None while there is none."""
 
 
 class PartitionWork:
@@ -84,27 +65,32 @@ class PartitionWork:
         self.number = joined.number
         self.tasks = TaskOwner(fail)
         self._fence = joined.fence
-        self._topics = topics
         self._services = services
         self._register = register
-        limits = services.settings.limits
-        self._limits = ItemLimits(limits.max_item_bytes, limits.max_item_ms, limits.max_future_ms)
-        self._merge = PartitionMerge(topics)
-        self._clock = PartitionClock()
-        self._aligner: Aligner[Item] = Aligner(self._settings_for, remembered_sources=limits.max_sources)
         self._settings: dict[str, AlignSettings] = {}
+        self._sources: set[str] = set()
+        self._restored_keys: set[bytes | None] = set()
+        self._checked_s = monotonic()
         self._position = PartitionPosition(topics, joined.stored, joined.starts)
         self._ledger = ByteLedger(budget)
         self._answers = WindowAnswers(services, joined.fence, self._ledger, self.tasks.spawn, self._done)
         self._final_windows = FinalWindows(services)
-        self._sources: set[str] = set()
-        self._restored_keys: set[bytes | None] = set()
-        self._checked_s = monotonic()
+        limits = services.settings.limits
+        self._path = RecordPath(
+            topics,
+            ItemLimits(limits.max_item_bytes, limits.max_item_ms, limits.max_future_ms),
+            self._position,
+            self._settings_for,
+            self,
+            remembered_sources=limits.max_sources,
+            wall_ms=services.wall_ms,
+            monotonic_ms=services.monotonic_ms,
+        )
 
     @property
     def wanted_topics(self) -> Iterable[str]:
         """Topics of which more should be fetched now."""
-        return self._merge.wanted
+        return self._path.wanted_topics
 
     @property
     def stored_offsets(self) -> Mapping[str, int]:
@@ -114,7 +100,7 @@ class PartitionWork:
     @property
     def oldest_start_ms(self) -> int | None:
         """The least start of the windows that still take items."""
-        return self._aligner.oldest_open_start_ms
+        return self._path.aligner.oldest_open_start_ms
 
     async def accept(self, batches: Mapping[str, Sequence[KafkaRecord]]) -> None:
         """Take a fetched batch, each topic in partition order; waits for what the store knows of new sources."""
@@ -122,55 +108,20 @@ class PartitionWork:
         if new_keys:
             await self._restore(new_keys)
         for topic, records in batches.items():
-            self._merge.extend(topic, records)
+            self._path.accept(topic, records)
 
     def process(self, reader: PartitionReader, at_most: int) -> int:
-        """Align up to `at_most` of the records taken, all three topics in step, and start their encoding.
+        """Align up to `at_most` of the records taken, and start their encoding; lets time pass.
 
         Returns:
             How many were processed; 0 when the next one must wait for another topic.
         """
-        count = 0
-        for record in islice(self._merge.pop_ready(reader.has_unread), at_most):
-            count += 1
-            tracker = self._position.trackers[record.topic]
-            if not tracker.is_new(record.offset):
-                continue
-            self._clock.observe(record.timestamp)
-            try:
-                item = parse_item(record, self._topics[record.topic], self._limits)
-                self._admit(item.source_id)
-            except PoisonItem as error:
-                tracker.add(record.offset)
-                self.tasks.spawn(self._bury(record, error))
-                continue
-            watermark_ms = counted_end_ms(item) - self._settings_for(item.source_id).out_of_orderness_ms
-            tracker.add(record.offset, item.source_id, watermark_ms)
-            self._place(record, item)
-        self.advance(reader)
-        if self._merge.is_empty:
-            self._note_read_through(reader)
-        return count
-
-    def advance(self, reader: PartitionReader) -> None:
-        """Let time pass: close, revise and seal what is due."""
-        caught_up = self._merge.is_empty and reader.is_caught_up()
-        for event in self._aligner.advance(self._read_clock(caught_up=caught_up)):
-            if isinstance(event, WindowClosed):
-                self._answers.closed(event.window)
-            elif isinstance(event, WindowRevised):
-                self._answers.revised(event.window)
-            elif isinstance(event, WindowSealed):
-                self._answers.sealed(event.window)
-            elif isinstance(event, PresenceChanged):
-                self._note_presence(event)
-            else:
-                self._forget(event.source_id)
+        return self._path.process(reader, at_most)
 
     def relieve(self) -> None:
         """Seal the oldest window, unless some are about to release what they hold."""
         if not self._answers.is_finalising:
-            metrics.SEALED_FOR_MEMORY.inc(self._aligner.seal_oldest())
+            metrics.SEALED_FOR_MEMORY.inc(self._path.aligner.seal_oldest())
 
     async def move(self) -> None:
         """Tell the store how far the work is done.
@@ -201,7 +152,7 @@ class PartitionWork:
 
     def observe(self) -> None:
         """Refresh the gauges."""
-        open_windows = self._aligner.open_windows
+        open_windows = self._path.aligner.open_windows
         metrics.OPEN_WINDOWS.labels(self.number).set(open_windows)
         for topic, tracker in self._position.trackers.items():
             metrics.HELD_RECORDS.labels(topic, self.number).set(tracker.held)
@@ -215,6 +166,41 @@ class PartitionWork:
         self._register.leave(len(self._sources))
         self._sources.clear()
         self._services.liveness.gone(self.number)
+
+    def admit(self, source_id: str) -> None:
+        """Let a source's item in.
+
+        Raises:
+            PoisonItem: the source is one too many.
+        """
+        if source_id not in self._sources:
+            self._register.enter(source_id)
+            self._sources.add(source_id)
+
+    def poison(self, record: KafkaRecord, error: PoisonItem) -> None:
+        """Bury a record that cannot be aligned."""
+        self.tasks.spawn(self._bury(record, error))
+
+    def placed(self, record: KafkaRecord, item: Item, windows: int) -> None:
+        """Encode an item that went into so many windows."""
+        self._answers.encode(record, item, windows)
+
+    def late(self, record: KafkaRecord, item: Item, late_for: int) -> None:
+        """Settle an item whose windows, so many, had all been sealed."""
+        self.tasks.spawn(self._settle_late(record, item, late_for))
+
+    def happened(self, event: AlignEvent[Item]) -> None:
+        """Act on a change of a window or a source."""
+        if isinstance(event, WindowClosed):
+            self._answers.closed(event.window)
+        elif isinstance(event, WindowRevised):
+            self._answers.revised(event.window)
+        elif isinstance(event, WindowSealed):
+            self._answers.sealed(event.window)
+        elif isinstance(event, PresenceChanged):
+            self._note_presence(event)
+        else:
+            self._forget(event.source_id)
 
     def _settings_for(self, source_id: str) -> AlignSettings:
         settings = self._settings.get(source_id)
@@ -241,15 +227,10 @@ class PartitionWork:
         for source_id in source_ids:
             watermarks = self._position.watermarks(source_id)
             if watermarks or source_id in final_through_ms:
-                self._aligner.restore(source_id, watermarks, final_through_ms=final_through_ms.get(source_id))
+                self._path.aligner.restore(source_id, watermarks, final_through_ms=final_through_ms.get(source_id))
         if len(self._restored_keys) > _REMEMBERED_KEYS_PER_SOURCE * self._services.settings.limits.max_sources:
             self._restored_keys.clear()  # to restore a source once more changes nothing
         self._restored_keys.update(keys)
-
-    def _admit(self, source_id: str) -> None:
-        if source_id not in self._sources:
-            self._register.enter(source_id)
-            self._sources.add(source_id)
 
     def _note_presence(self, change: PresenceChanged) -> None:
         if change.presence is Presence.GONE and change.source_id in self._sources:
@@ -273,28 +254,6 @@ class PartitionWork:
 
     def _group_of(self, source_id: str) -> str | None:
         return self._services.settings.for_source(source_id).group
-
-    def _read_clock(self, *, caught_up: bool) -> ReadClock:
-        return self._clock.read(
-            caught_up=caught_up, wall_ms=self._services.wall_ms(), monotonic_ms=self._services.monotonic_ms()
-        )
-
-    def _note_read_through(self, reader: PartitionReader) -> None:
-        for topic, tracker in self._position.trackers.items():
-            position = reader.position(topic)
-            if position is not None:
-                tracker.read_through(position)
-
-    def _place(self, record: KafkaRecord, item: Item) -> None:
-        placement: Placement[Item] = self._aligner.add(item, self._read_clock(caught_up=False))
-        if placement.windows:
-            self._answers.encode(record, item, len(placement.windows))
-        elif placement.is_late:
-            self.tasks.spawn(self._settle_late(record, item, placement.late_for))
-        else:
-            if placement.is_duplicate:
-                metrics.DUPLICATES.labels(item.modality).inc()
-            self._done(item)
 
     async def _settle_late(self, record: KafkaRecord, item: Item, late_for: int) -> None:
         """Tell what was read again from what is late."""
