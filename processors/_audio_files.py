@@ -69,7 +69,7 @@ def _decode_by_ffmpeg(payload: bytes, container: Container, max_decoded_bytes: i
     try:
         # Only this one demuxer may look at the bytes: a playlist in disguise could make FFmpeg open files and sockets.
         with av.open(io.BytesIO(payload), format=container, options={"err_detect": "crccheck+explode"}) as file:
-            if not file.streams.audio:
+            if not file.streams.audio or file.streams.audio[0].codec_context is None:
                 raise DecodeError("audio.format", f"{container} holds no sound that FFmpeg knows")
             stream = file.streams.audio[0]
             rate_hz = stream.rate

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 
 from processors.audio import decode_audio, pieces, resample
 from processors.errors import DecodeError
@@ -27,6 +28,8 @@ from streams.worker.readiness import Readiness
 __all__ = ["Content", "Encoded", "Encoder", "ItemEncoders"]
 
 R = TypeVar("R")
+
+log = structlog.get_logger(__name__)
 
 _BATCHES_WAITING = 4  # as many batches as keep the line busy; the worker's byte budget bounds what waits before it
 
@@ -182,11 +185,22 @@ class ItemEncoders:
         """Run a decoder in a thread: the only place where its errors become poison items."""
         started = perf_counter()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, decode)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, partial(_guarded, decode))
         except DecodeError as error:
             raise PoisonItem(str(error), code=error.code, stage="decode") from error
         finally:
             STAGE_SECONDS.labels("decode").observe(perf_counter() - started)
+
+
+def _guarded(decode: Callable[[], R]) -> R:
+    """Run a decoder; whatever it makes of hostile bytes, the stream goes on."""
+    try:
+        return decode()
+    except DecodeError:
+        raise
+    except Exception as error:
+        log.exception("decoder_crashed")
+        raise DecodeError("decode.crashed", f"the decoder crashed: {error!r}") from error
 
 
 def _decode_sound(item: Item, max_decoded_bytes: int) -> tuple[Any, npt.NDArray[np.float32]]:

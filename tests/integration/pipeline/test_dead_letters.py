@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from processors.modality import Modality
-from streams.records import Detection, encode_video_frame
+from streams.records import SOURCE_STATE_SCHEMA, Detection, encode_video_frame
 from streams.settings import LimitSettings, WindowSettings
 
 SMALL = LimitSettings(max_item_bytes=40_000)  # more than a second of sound
@@ -74,7 +74,11 @@ async def told(settings) -> list[Detection]:
         async with asyncio.timeout(DEADLINE_S):
             while any([await consumer.position(part) < ends[part] for part in parts]):
                 for records in (await consumer.getmany(timeout_ms=200)).values():
-                    found += [Detection.from_json(record.value) for record in records]
+                    found += [
+                        Detection.from_json(record.value)
+                        for record in records
+                        if SOURCE_STATE_SCHEMA.encode() not in record.value
+                    ]
         return found
 
 

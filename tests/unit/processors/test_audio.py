@@ -206,6 +206,13 @@ def test_random_bytes_raise_nothing_but_decode_errors(magic: bytes, rest: bytes,
     assert code_of(magic + rest, content_type) in CODES | {None}
 
 
+def test_a_wav_of_samples_without_bits_is_no_sound() -> None:
+    damaged = bytearray(WAV_SECOND)
+    damaged[34] = 0
+
+    assert code_of(bytes(damaged)) == "audio.format"
+
+
 @few
 @given(payload=st.sampled_from([WAV_SECOND, FLAC_SECOND]), position=st.integers(0, 2_000), value=st.integers(0, 255))
 def test_one_wrong_byte_raises_nothing_but_decode_errors(payload: bytes, position: int, value: int) -> None:

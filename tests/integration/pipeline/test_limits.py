@@ -1,0 +1,68 @@
+"""Bounds on memory and sources, on real servers."""
+
+import asyncio
+import re
+import time
+
+from streams.settings import LimitSettings
+
+
+def metric(worker, name):
+    answer = worker.probe("/metrics")
+    found = re.search(rf"^{name} (\S+)$", answer[1] if answer else "", re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+async def largest_until(done, worker, name):
+    """The largest value of a gauge that was seen while a task ran."""
+    largest = 0.0
+    while not done.done():
+        largest = max(largest, await asyncio.to_thread(metric, worker, name))
+        await asyncio.sleep(0.02)
+    return largest
+
+
+async def test_a_backlog_is_exact_when_only_what_the_oldest_windows_wait_for_fits_into_memory(
+    start_worker, scripted, send, assert_exact
+):
+    start_ms = time.time_ns() // 10**6 - 30_000
+    sources = [scripted(f"cam-{k}", start_ms, 30) for k in range(4)]
+    await send(sources)
+    limit_bytes = 600_000  # all of it takes 5 MB, the open windows of one partition about half of this
+    worker = start_worker(limits=LimitSettings(max_held_bytes=limit_bytes))
+
+    async def check():
+        for source in sources:
+            await assert_exact(source)
+
+    checking = asyncio.create_task(check())
+    largest = await largest_until(checking, worker, "braid_held_bytes")
+    await checking
+    assert 0 < largest < limit_bytes * 1.5
+    assert metric(worker, "braid_windows_sealed_for_memory_total") == 0
+    assert worker.stop() == 0, worker.output
+
+
+async def test_when_nothing_else_helps_the_oldest_windows_are_sealed_and_say_so(start_worker, scripted, send, finals):
+    source = scripted("cam", time.time_ns() // 10**6 - 30_000, 30)
+    await send([source])
+    worker = start_worker(limits=LimitSettings(max_held_bytes=100_000))
+    found = await finals(source)
+    assert {detection.sealed_by for detection in found.values()} >= {"memory"}
+    assert metric(worker, "braid_windows_sealed_for_memory_total") > 0
+    assert worker.stop() == 0, worker.output
+
+
+async def test_a_source_too_many_goes_to_the_dead_letters_where_unknown_ones_are_refused(
+    start_worker, scripted, send, assert_exact, dead_letters
+):
+    start_ms = time.time_ns() // 10**6 - 20_000
+    sources = {source.source_id: source for source in (scripted(f"cam-{k}", start_ms, 10) for k in range(2))}
+    await send(sources.values())
+    worker = start_worker(limits=LimitSettings(max_sources=1, unknown_sources="dead_letter"))
+    letters = await dead_letters(len(next(iter(sources.values())).records))
+    [refused] = {letter.key.decode() for letter in letters}
+    assert {dict(letter.headers)["braid_error_code"] for letter in letters} == {b"source.limit"}
+    [taken] = sources.keys() - {refused}
+    await assert_exact(sources[taken])
+    assert worker.stop() == 0, worker.output
