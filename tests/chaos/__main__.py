@@ -20,13 +20,14 @@ from tests.chaos.schedule import describe
 from tests.chaos.stack import ChaosStack
 
 BOUND_S = 1_200.0
+WIDTH = 180
 RESULT = Path("build") / "chaos.json"
 PAGE = Path("docs") / "reference" / "chaos.md"
 
 
 async def main() -> int:
     options = _options()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
     outcomes: list[Outcome] = []
     begun_s = time.monotonic()
     console.print(f"seed {options.seed}; the same again: python -m tests.chaos --seed {options.seed}", style="bold")

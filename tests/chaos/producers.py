@@ -28,7 +28,7 @@ MARK = "chaos"
 _RATE_HZ = 8_000
 _WORD_MS = 800
 _HEARTBEAT_MS = 500
-_LATE_MS = (2_500, 8_000)
+_LATE_MS = (2_500, 7_000)
 _SEALS_MS = 8_000  # ahead of all that was sent: size, lateness, out-of-orderness and the longest leap of a clock
 _EDGE_MS = 3_000  # at both ends of a source nothing is poison: a window of poison alone has no oracle
 
@@ -82,16 +82,20 @@ def plan_records(scenario: Scenario, prefix: str, epoch_ms: int) -> list[Planned
     last_ms = max(entry.due_ms for entry in planned)
     for plan in scenario.sources:
         if not plan.vanishes:
-            planned += _sealing_heartbeats(plan, f"{prefix}-{plan.name}", last_ms)
+            end_ms = epoch_ms + int(plan.begins_s * 1000) + plan.seconds * 1000
+            planned += _last_heartbeats(plan, f"{prefix}-{plan.name}", end_ms, last_ms)
     return sorted(planned, key=lambda entry: entry.due_ms)
 
 
-def _sealing_heartbeats(plan: SourcePlan, source_id: str, last_ms: int) -> Iterator[Planned]:
-    """After everything, from the future: their Kafka timestamp is ahead of the clock, so that they count in full."""
-    ahead_ms = last_ms + _SEALS_MS
-    for modality in plan.modalities:
-        record = _marked(encode_heartbeat(modality, source_id, f"end-{ahead_ms}", ahead_ms), Kind.HEARTBEAT)
-        yield Planned(ahead_ms, modality, record, Kind.HEARTBEAT, plan.is_transactional)
+def _last_heartbeats(plan: SourcePlan, source_id: str, end_ms: int, last_ms: int) -> Iterator[Planned]:
+    """Nothing is idle while late items still come; then one from the future, which seals all.
+
+    Its Kafka timestamp is ahead of the clock, too, so that it counts in full.
+    """
+    for at_ms in (*range(end_ms, last_ms, _HEARTBEAT_MS), last_ms + _SEALS_MS):
+        for modality in plan.modalities:
+            record = _marked(encode_heartbeat(modality, source_id, f"h{at_ms}", at_ms), Kind.HEARTBEAT)
+            yield Planned(at_ms, modality, record, Kind.HEARTBEAT, plan.is_transactional)
 
 
 class _Source:
@@ -137,12 +141,13 @@ class _Source:
             return
         item = self._item(moment.modality, moment.start_ms, event_ms)
         chance = self._rng.random()
+        late_ms = due_ms + self._rng.randint(*_LATE_MS)
         if chance < faults.poison and not self._is_edge(moment):
             record, code = self._poison(moment, item)
             yield self._planned(due_ms, moment.modality, record, Kind.POISON, code)
             yield self._heartbeat(moment.modality, due_ms)
-        elif chance < faults.poison + faults.late:
-            yield self._planned(due_ms + self._rng.randint(*_LATE_MS), moment.modality, item, Kind.GOOD)
+        elif chance < faults.poison + faults.late and late_ms < self._end_ms:
+            yield self._planned(late_ms, moment.modality, item, Kind.GOOD)
             yield self._heartbeat(moment.modality, due_ms)
         else:
             yield self._planned(due_ms, moment.modality, item, Kind.GOOD)

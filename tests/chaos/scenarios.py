@@ -9,7 +9,7 @@ from tests.chaos.schedule import Action, Deed, Faults, Jump, Scenario, SourcePla
 
 __all__ = ["NAMES", "long_form", "short_form"]
 
-_FAULTY = Faults(poison=0.02, late=0.06, duplicate=0.03)
+_FAULTY = Faults(poison=0.02, late=0.12, duplicate=0.03)  # of so few items, at least some
 _CLEAN = Faults(0.0, 0.0, 0.0)
 _LEAST_KILLS = 210  # some find no worker: it is being started again
 _KILL_EVERY_S = 8.0

@@ -156,7 +156,7 @@ def _letters(expected: Expected, seen: Seen) -> Iterable[str]:
         "good items in the dead letters: they were in time, and were judged late or poison because of what somebody "
         "else did, or because of a fault of a server",
         [
-            f"{origin}: {letters[origin][0].headers['braid_error_code'].decode()}"
+            f"{origin}: {letters[origin][0].headers['braid_error_message'].decode()}"
             for origin in letters.keys() - due.keys() - expected.duplicates
         ],
     )
