@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import random
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from tests.chaos.report import markdown, table
 from tests.chaos.run import Outcome, play
-from tests.chaos.scenarios import NAMES, long_form, short_form
+from tests.chaos.scenarios import LEAST_KILLS, NAMES, long_form, short_form
 from tests.chaos.schedule import describe
 from tests.chaos.stack import ChaosStack
 
@@ -30,11 +31,16 @@ async def main() -> int:
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
     outcomes: list[Outcome] = []
     begun_s = time.monotonic()
+    if (task := asyncio.current_task()) is not None:
+        # As SIGINT does by itself: what was started is stopped in order.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     console.print(f"seed {options.seed}; the same again: python -m tests.chaos --seed {options.seed}", style="bold")
     try:
         async with asyncio.timeout(BOUND_S), ChaosStack() as stack:
             for name in options.names:
-                scenario = (short_form if options.short else long_form)(name, options.seed)
+                scenario = (
+                    short_form(name, options.seed) if options.short else long_form(name, options.seed, options.kills)
+                )
                 console.print(describe(scenario), markup=False)
                 outcome = await play(scenario, stack, lambda line: console.print(line, markup=False))
                 outcomes.append(outcome)
@@ -60,6 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="SCENARIO", help=f"of {', '.join(NAMES)}; default: all")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="default: a new one")
     parser.add_argument("--short", action="store_true", help="the forms that `make test` plays")
+    parser.add_argument("--kills", type=int, default=LEAST_KILLS, help="of workers in `sigkill`; default: %(default)s")
     parser.add_argument("--page", action="store_true", help=f"write the table of {PAGE}, too")
     parser.add_argument("--logs", action="store_true", help="show the workers' logs where a scenario fails")
     options = parser.parse_args()

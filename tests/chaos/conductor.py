@@ -133,18 +133,21 @@ class Conductor:
 
     async def _workers_say_that_the_store_is_missing(self) -> None:
         """Every worker says so, and goes on saying so: an empty store must never be taken for a new one."""
-        loop = asyncio.get_running_loop()
         missing: dict[str, dict[str, str] | None] = {}
-        deadline_s, since_s = loop.time() + _NOTICE_S, None
-        while loop.time() < deadline_s:
-            missing = await self._fleet.missing()
-            if all(reasons and "store" in reasons for reasons in missing.values()):
-                since_s = since_s or loop.time()
-                if loop.time() - since_s > _STAYS_S:
-                    return
-            elif since_s is not None:
-                break
-            await asyncio.sleep(_POLL_S)
+        noticed = False
+        try:
+            async with asyncio.timeout(_NOTICE_S):
+                while not noticed:
+                    missing = await self._fleet.missing()
+                    noticed = all(reasons and "store" in reasons for reasons in missing.values())
+                    await asyncio.sleep(_POLL_S)
+            async with asyncio.timeout(_STAYS_S):
+                while all(reasons != {} for reasons in missing.values()):  # one that restarts is not ready either
+                    await asyncio.sleep(_POLL_S)
+                    missing = await self._fleet.missing()
+        except TimeoutError:
+            if noticed:
+                return
         self.faults.append(
             f"workers do not stay not-ready for want of their store after Redis lost everything: {missing}; whatever "
             "they do now, what they had stored is gone and nobody is told"

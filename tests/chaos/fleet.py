@@ -47,7 +47,12 @@ class Exit:
 
 
 class _Slot:
-    """One worker of that name, running or about to."""
+    """One worker of that name, running or about to.
+
+    Attributes:
+        was_frozen: whether this run of it was frozen: it may wake with its work in other hands, and then ends by itself
+            at a moment of its own, so that the exit code that SIGTERM finds says nothing.
+    """
 
     def __init__(self, name: str, command: Command, log: Path, health_port: int) -> None:
         self.name = name
@@ -56,6 +61,7 @@ class _Slot:
         self.health_port = health_port
         self.child: Child | None = None
         self.cause: Cause = "own"
+        self.was_frozen = False
         self.is_ending = False
         self.keeping: asyncio.Task[None] | None = None
 
@@ -97,6 +103,7 @@ class Fleet:
     async def freeze(self, number: int, lasts_s: float) -> None:
         """SIGSTOP, and SIGCONT later."""
         child = self._signal(number, signal.SIGSTOP, "own")
+        self._slots[number % len(self._slots)].was_frozen = True
         await asyncio.sleep(lasts_s)
         if child is not None and not child.has_ended:
             os.kill(child.pid, signal.SIGCONT)
@@ -137,7 +144,7 @@ class Fleet:
         if slot.keeping is None:
             return
         if slot.child is not None and not slot.child.has_ended:
-            slot.cause = "end"
+            slot.cause = "own" if slot.was_frozen else "end"
             with contextlib.suppress(ProcessLookupError):
                 os.kill(slot.child.pid, signal.SIGCONT)
             await slot.child.stop(_STOP_S)
@@ -154,7 +161,7 @@ class Fleet:
         slot = self._slots[number % len(self._slots)]
         if slot.child is None or slot.child.has_ended:
             return None
-        slot.cause = cause
+        slot.cause = "own" if cause == "term" and slot.was_frozen else cause
         self.deeds[signum.name] += 1
         with contextlib.suppress(ProcessLookupError):
             os.kill(slot.child.pid, signum)
@@ -162,7 +169,7 @@ class Fleet:
 
     async def _keep(self, slot: _Slot) -> None:
         while not slot.is_ending:
-            slot.cause = "own"
+            slot.cause, slot.was_frozen = "own", False
             slot.child = await Child.spawn(slot.command, slot.log)
             code = await slot.child.wait() or 0
             await slot.child.kill()

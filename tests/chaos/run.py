@@ -23,6 +23,7 @@ from tests.chaos.verify import Seen, origin_of_letter, verify
 __all__ = ["Figures", "Outcome", "play"]
 
 _READY_S = 60.0
+_RECOVERED_S = 20.0
 _LEAD_S = 1.0
 _POLL_S = 0.3
 _ALL = 1_000_000
@@ -76,13 +77,14 @@ class Outcome:
 
 
 async def play(scenario: Scenario, stack: ChaosStack, say: Callable[[str], None]) -> Outcome:
-    """Play a scenario on a stack whose three servers run, and which it leaves running.
+    """Play a scenario on a stack, which it leaves running.
 
     Args:
         say: told what happens, a line each.
     """
     begun_s = time.monotonic()
     name = f"{scenario.name}-{time.time_ns() // 10**6}"
+    await stack.mend()
     settings = stack.settings(name)
     await ensure_topics(settings)
     fleet = Fleet(settings, stack.home / name, stack.ports)
@@ -97,6 +99,7 @@ async def play(scenario: Scenario, stack: ChaosStack, say: Callable[[str], None]
         await _until_done(settings, expected, scenario.deadline_s)
         outcome.figures.drain_s = round(time.monotonic() - drain_from_s, 1)
         lags = await _lags(settings)
+        outcome.faults += await _not_recovered(stack, fleet)
         await fleet.end()
         seen = await _look(settings, expected, lags, conductor)
     finally:
@@ -141,6 +144,15 @@ async def _play(
         sending = group.create_task(send(planned, brokers, topics, in_real_time=True))
         group.create_task(conductor.perform(scenario.actions, begin_s))
     return sending.result(), conductor
+
+
+async def _not_recovered(stack: ChaosStack, fleet: Fleet) -> list[str]:
+    faults = [f"{server} ended although nobody had killed it" for server in stack.absent_servers]
+    if not await fleet.until_ready(_RECOVERED_S):
+        faults.append(
+            f"workers are not ready {_RECOVERED_S:g} s after all was over, or restart for ever: {await fleet.missing()}"
+        )
+    return faults
 
 
 def _lost_by_the_broker(sent: Acknowledged, expected: Expected) -> list[str]:

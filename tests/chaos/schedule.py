@@ -135,8 +135,12 @@ def describe(scenario: Scenario) -> str:
     if scenario.backlog_s:
         lines.append(f"  everything was sent {scenario.backlog_s:g} s before the first worker starts")
     lines += [f"  source {_differences(source)}" for source in scenario.sources]
-    lines += [f"  {action.at_s:7.2f} s  {_differences(action)}" for action in scenario.actions]
+    lines += [f"  {action.at_s:7.2f} s  {_differences(action)}" for action in sorted(scenario.actions, key=_when)]
     return "\n".join(lines)
+
+
+def _when(action: Action) -> float:
+    return action.at_s
 
 
 def _differences(entry: SourcePlan | Action) -> str:

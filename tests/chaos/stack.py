@@ -65,6 +65,11 @@ class Server:
             pass
         raise RuntimeError(f"{self.name} does not start: {reason}; the end of its log:\n{tail(self._log)}")
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there."""
+        return self._child is not None and not self._child.has_ended
+
     async def kill(self) -> None:
         """SIGKILL, to all its processes. Idempotent."""
         if self._child is not None:
@@ -117,6 +122,21 @@ class ChaosStack:
     async def __aexit__(self, *_: object) -> None:
         """Stop all three and remove their directory."""
         await self._end()
+
+    @property
+    def absent_servers(self) -> list[str]:
+        """Names of the servers that do not run."""
+        return [server.name for server in (self.kafka, self.redis, self.triton) if not server.is_running]
+
+    async def mend(self) -> None:
+        """Start what does not run, as a scenario that was given up may leave it."""
+        self.models.set_call_s(0.0)
+        if not self.kafka.is_running:
+            await self.kafka.start()
+        if not self.redis.is_running:
+            await self.redis.start()
+        if not self.triton.is_running:
+            await self.start_triton()
 
     async def start_triton(self) -> None:
         """Start Triton again after it was killed."""

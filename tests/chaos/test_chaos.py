@@ -18,4 +18,5 @@ async def test_nothing_is_lost_doubled_or_overwritten_by_less(name, chaos_stack)
     scenario = short_form(name, SEED)
     outcome = await play(scenario, chaos_stack, print)
     again = f"again: BRAID_CHAOS_SEED={SEED} python -m pytest tests/chaos -k {name}"
-    assert not outcome.faults, "\n".join((describe(scenario), again, *outcome.faults, outcome.logs))
+    if outcome.faults:
+        pytest.fail("\n".join((describe(scenario), again, *outcome.faults, outcome.logs)), pytrace=False)
