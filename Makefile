@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test test-unit check fmt bench clean
+.PHONY: help setup demo test test-unit check fmt bench chaos clean
 
 help: ## Say what the targets do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,6 +36,9 @@ fmt: $(VENV)/.dev ## Format the code
 
 bench: $(VENV)/.dev ## Measure throughput and delay; prints ratios, writes build/bench.json
 	@$(BIN)/python -m tests.bench
+
+chaos: $(VENV)/.dev ## Kill, freeze, cut and empty everything, 20 minutes; prints the seed and a table, writes build/chaos.json
+	@$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean: ## Remove the environment, caches and local data
 	rm -rf $(VENV) .braid build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -1,0 +1,22 @@
+"""The short form of each scenario; `make chaos` plays the long ones."""
+
+import os
+
+import pytest
+
+from tests.chaos.run import play
+from tests.chaos.scenarios import NAMES, short_form
+from tests.chaos.schedule import describe
+
+SEED = int(os.environ.get("BRAID_CHAOS_SEED", "1"))
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.integration]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_nothing_is_lost_doubled_or_overwritten_by_less(name, chaos_stack):
+    scenario = short_form(name, SEED)
+    outcome = await play(scenario, chaos_stack, print)
+    again = f"again: BRAID_CHAOS_SEED={SEED} python -m pytest tests/chaos -k {name}"
+    if outcome.faults:
+        pytest.fail("\n".join((describe(scenario), again, *outcome.faults, outcome.logs)), pytrace=False)
