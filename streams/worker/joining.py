@@ -66,9 +66,26 @@ class JoinedPartition:
 class PartitionJoiner:
     """Takes partition numbers over. One is shared by all assignments of a worker."""
 
-    def __init__(self, store: Store, readiness: Readiness, group: str, topics: Sequence[str]) -> None:
-        """Join in the name of `group`; `readiness` is told what is missing."""
+    def __init__(
+        self,
+        store: Store,
+        readiness: Readiness,
+        group: str,
+        topics: Sequence[str],
+        has_committed: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """Join in the name of a group.
+
+        Args:
+            store: holds positions and the generation mark.
+            readiness: told what is missing.
+            group: consumer group.
+            topics: the media topics.
+            has_committed: whether the group has ever committed an offset of them, on any partition; may raise
+                DependencyUnavailable.
+        """
         self._store = store
+        self._has_committed = has_committed
         self._readiness = readiness
         self._group = group
         self._topics = topics
@@ -88,30 +105,33 @@ class PartitionJoiner:
             await self._until(
                 "membership",
                 f"the group has not confirmed this worker as owner of partition {number}",
-                lambda: self._readiness.until_available("kafka", partial(kafka.is_member, number, self._topics)),
+                lambda: self._kafka(partial(kafka.is_member, number, self._topics)),
             )
-        offsets = await self._readiness.until_available("kafka", partial(kafka.offsets, number, self._topics))
-        has_committed = any(each.committed is not None for each in offsets.values())
         await self._until(
             "store",
             "Redis holds no generation mark, but the group has committed offsets: it has lost its data. Say from where "
             "to fill it: `braid store init --from earliest` stores again all that Kafka holds, `--from committed` goes "
             "on from where Kafka's commit stands",
-            partial(self._has_generation, may_begin=not has_committed),
+            self._has_generation,
         )
         fence = await self._redis(partial(self._store.take_token, self._group, number))
         stored = await self._redis(partial(self._store.read_position, self._group, number))
+        offsets = await self._kafka(partial(kafka.offsets, number, self._topics))
         starts = starting_offsets(number, offsets, stored)
         log.info("partition_joined", partition=number, token=fence.token, starts=dict(starts))
         return JoinedPartition(number, fence, stored, starts)
 
-    async def _has_generation(self, *, may_begin: bool) -> bool:
+    async def _has_generation(self) -> bool:
         if await self._redis(self._store.read_generation) is not None:
             return True
-        if may_begin:
-            # Nothing was ever finished by this group, so nothing can have been lost.
-            await self._redis(partial(self._store.begin_generation, self._group, {}))
-        return may_begin
+        if await self._kafka(self._has_committed):
+            return False
+        # Nothing was ever finished by this group, so nothing can have been lost.
+        await self._redis(partial(self._store.begin_generation, self._group, {}))
+        return True
+
+    async def _kafka(self, call: Callable[[], Awaitable[R]]) -> R:
+        return await self._readiness.until_available("kafka", call)
 
     async def _redis(self, call: Callable[[], Awaitable[R]]) -> R:
         return await self._readiness.until_available("redis", call)

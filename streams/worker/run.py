@@ -15,6 +15,7 @@ from processors.modality import Modality
 from processors.models.labels import load_thresholds
 from processors.models.spec import FUSION
 from streams.errors import BraidError, ConfigurationError
+from streams.group_offsets import read_committed_offsets
 from streams.inference import ModelClient, TritonServer, check_models
 from streams.settings import Settings
 from streams.store import Store
@@ -118,7 +119,7 @@ async def _start(
     clients = [*(encoder.client for encoder in encoders.by_modality.values()), fusion]
     await readiness.until_available("triton", partial(check_models, clients))
     # Topics of unequal partition counts would tear sources apart.
-    await readiness.until_available("kafka", partial(check_topics, settings))
+    partitions = await readiness.until_available("kafka", partial(check_topics, settings))
     outbox = await readiness.until_available("kafka", partial(_connected, settings, readiness, name))
     stack.push_async_exit(outbox)
     writer = StoreWriter(store, readiness)
@@ -130,7 +131,7 @@ async def _start(
         fuser,
         writer,
         outbox,
-        PartitionJoiner(store, readiness, settings.kafka.group, topics),
+        PartitionJoiner(store, readiness, settings.kafka.group, topics, partial(_has_committed, settings, partitions)),
         readiness,
         liveness,
         Shedder(settings.overload, _wall_ms),
@@ -173,6 +174,10 @@ async def _consume(
             task.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(app.stop(), _STOP_S)
+
+
+async def _has_committed(settings: Settings, partitions: int) -> bool:
+    return any((await read_committed_offsets(settings, partitions)).values())
 
 
 def _monotonic_ms() -> int:
