@@ -13,6 +13,7 @@ from time import perf_counter
 import structlog
 
 from processors.modality import Modality
+from processors.models.spec import EMBEDDING_DIMS
 from streams.align import Window
 from streams.errors import ContractBroken, Fenced, PoisonItem
 from streams.records import Detection, Item, KafkaRecord
@@ -27,6 +28,7 @@ from streams.worker.tasks import Spawn
 __all__ = ["WindowAnswers"]
 
 _ENTRY_BYTES = 1_500  # what an item costs beside its content: itself, its entry, its places in windows and trackers
+_FLOAT_BYTES = 4
 
 log = structlog.get_logger(__name__)
 
@@ -37,19 +39,17 @@ class _Entry:
 
     Attributes:
         windows: that hold it and are not final.
+        held_bytes: what it takes, or will take once it is encoded.
         encoding: the task that fills `content`.
         content: None until encoded, and for good if the item is poison or was shed.
         is_shed: whether it was left out under overload.
     """
 
     windows: int
+    held_bytes: int
     encoding: asyncio.Task[None] | None = None
     content: Content | None = None
     is_shed: bool = False
-
-    @property
-    def held_bytes(self) -> int:
-        return _ENTRY_BYTES + (_content_bytes(self.content) if self.content else 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -102,8 +102,8 @@ class WindowAnswers:
 
     def encode(self, record: KafkaRecord, item: Item, windows: int) -> None:
         """Take an item that went into so many windows, and start its encoding."""
-        entry = self._entries[item] = _Entry(windows)
-        self._ledger.change(undecoded_bytes=len(item.payload), held_bytes=_ENTRY_BYTES)
+        entry = self._entries[item] = _Entry(windows, _held_bytes(item))
+        self._ledger.change(undecoded_bytes=len(item.payload), held_bytes=entry.held_bytes)
         entry.encoding = self._spawn(self._encode(record, item, entry))
         metrics.ITEMS.labels(item.modality).inc()
 
@@ -134,7 +134,6 @@ class WindowAnswers:
                     metrics.SHED_ITEMS.labels(item.modality).inc()
                     return
                 entry.content = await self._services.encoders.encode(item)
-            self._ledger.change(held_bytes=_content_bytes(entry.content))
         except PoisonItem as error:
             await self._services.outbox.bury(record, error)
         finally:
@@ -244,5 +243,7 @@ class WindowAnswers:
         return stored
 
 
-def _content_bytes(content: Content) -> int:
-    return content.embedding.nbytes + len(content.text)
+def _held_bytes(item: Item) -> int:
+    """Counted before the item is encoded: counted afterwards, a batch could run far ahead of its bound."""
+    text_bytes = len(item.payload) if item.modality is Modality.TRANSCRIPT else 0
+    return _ENTRY_BYTES + _FLOAT_BYTES * EMBEDDING_DIMS[item.modality] + text_bytes

@@ -117,6 +117,8 @@ class Assignment:
         work = self._partitions.get(number)
         if work is None or self._services.readiness.is_dependency_away or topic not in work.wanted_topics:
             return False
+        if self._budget.is_overfull:
+            return False
         return not self._budget.is_full or number == self._neediest
 
     async def move_positions(self) -> Mapping[TopicPartition, int]:
@@ -152,13 +154,20 @@ class Assignment:
     async def _process(self, number: int, source: PartitionSource) -> None:
         reader = source.reader(number, list(self._topics))
         work = self._partitions.get(number)
-        while work is not None and work.tasks.is_open and work.process(reader, _RECORDS_PER_TURN):
-            if self._budget.is_overfull and number == self._neediest:
-                work.relieve()
+        while work is not None and work.tasks.is_open and work.process(reader, self._allowance(number)):
             await asyncio.sleep(0)
             await self._budget.has_room()
-            if self._budget.is_full and number != self._neediest:
-                break
+
+    def _allowance(self, number: int) -> int:
+        """How many records of a partition may be aligned now; with none, time passes all the same."""
+        if not self._budget.is_full:
+            return _RECORDS_PER_TURN
+        neediest = self._neediest
+        if self._budget.is_overfull:
+            if neediest is not None and not any(work.is_finalising for work in self._partitions.values()):
+                self._partitions[neediest].relieve()
+            return 0
+        return _RECORDS_PER_TURN if number == neediest else 0
 
     def _observe(self) -> None:
         now_s = monotonic()

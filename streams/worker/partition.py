@@ -118,10 +118,14 @@ class PartitionWork:
         """
         return self._path.process(reader, at_most)
 
+    @property
+    def is_finalising(self) -> bool:
+        """Whether sealed windows are about to release what they hold."""
+        return self._answers.is_finalising
+
     def relieve(self) -> None:
-        """Seal the oldest window, unless some are about to release what they hold."""
-        if not self._answers.is_finalising:
-            metrics.SEALED_FOR_MEMORY.inc(self._path.aligner.seal_oldest())
+        """Seal the oldest window; what it holds is released once it is final."""
+        metrics.SEALED_FOR_MEMORY.inc(self._path.aligner.seal_oldest())
 
     async def move(self) -> None:
         """Tell the store how far the work is done.
