@@ -20,10 +20,12 @@ from streams.inference.trial import TIMED_OUT
 __all__ = ["Answer", "ModelClient", "check_models"]
 
 # What Triton 2.51 says, found out with a model that misbehaves (tests/integration/test_inference_failures.py):
-# INVALID_ARGUMENT: a wrong name, type or shape, or a batch that is too large. NOT_FOUND: a model that is unknown, or
-# "has no available versions" while it is loaded or after that failed. INTERNAL: the model raised, for all requests that
-# the server joined; or its process died, from then on after a second for every request, until the model is loaded
-# again. `ModelReady` says yes all the while. UNAVAILABLE: the connection is lost or refused. DEADLINE_EXCEEDED: ours.
+#   INVALID_ARGUMENT    a wrong name, type or shape, or a batch that is too large.
+#   NOT_FOUND           the model is unknown, or "has no available versions": it is being loaded, or that failed.
+#   INTERNAL            the model raised: for all requests that the server joined. Or its process died: from then on,
+#                       after a second, for every request; `ModelReady` says yes all the while.
+#   UNAVAILABLE         the connection is lost or refused.
+#   DEADLINE_EXCEEDED   our own deadline.
 _REFUSED = frozenset({"StatusCode.INVALID_ARGUMENT"})
 _UNKNOWN_MODEL = frozenset({"StatusCode.NOT_FOUND", "StatusCode.UNIMPLEMENTED"})
 _NOT_LOADED = "has no available versions"
@@ -144,12 +146,16 @@ class ModelClient:
                 )
 
     async def reload(self) -> None:
-        """Have the server load the model again, the parts of an ensemble first: the cure when a model's process died.
+        """Have the server unload the model, with the parts of an ensemble, and load it: the cure when its process died.
 
-        Needs a server with `--model-control-mode=explicit`; that it was refused or failed is logged, no more.
+        Loading alone does nothing where the files are the same. Needs a server with `--model-control-mode=explicit`;
+        that it was refused or failed is logged, no more.
         """
+        parts = [step.model for step in self.spec.steps]
         try:
-            for name in (*(step.model for step in self.spec.steps), self.name):
+            for name in (self.name, *parts):
+                await self._call(partial(self._client.unload_model, name))
+            for name in (*parts, self.name):
                 await self._call(partial(self._client.load_model, name))
         except BraidError as error:
             log.warning("model_not_reloaded", model=self.name, reason=str(error))
@@ -175,7 +181,7 @@ class ModelClient:
             return ContractBroken(
                 f"{where}: {reason}; serve a repository made by `braid models build`", code="model.unknown"
             )
-        if status in _NO_ANSWER or status in _UNKNOWN_MODEL:
+        if status in _NO_ANSWER:
             code = TIMED_OUT if status == _OVERDUE else "triton"
             return DependencyUnavailable(f"{where} does not answer: {status}: {reason}", code=code)
         return ModelFailed(f"{where} failed: {status}: {reason}")

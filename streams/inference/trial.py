@@ -69,22 +69,21 @@ class Trial(Generic[T, R]):
 
     A batch that failed twice, with the known-good sample answered in between, is taken apart, and each row is tried
     alone: sample, row, sample. While the sample fails, the fault is the server's: everything waits, nothing is held
-    against a row. A model whose sample is answered with errors is loaded again, for a model whose process died stays
-    dead otherwise.
+    against a row. A model whose sample is answered with errors is loaded again, for Triton never starts a model's dead
+    process again by itself.
 
-    What is held against a row in a trial whose first sample was answered:
-        an error, or the connection was lost, and the sample is answered when the server is back: half of what condemns.
-        no answer in time, though the sample right after it was answered in time: as much.
-        no answer in time, nor the sample right after it, but later: half as much, for a slow server looks the same.
+    What a trial whose first sample was answered holds against a row:
+        An error, or a lost connection, while the sample is answered once the server is back: half of what condemns.
+        No answer in time, while the sample right after it is answered in time: as much.
+        No answer in time, nor to the sample right after it, but later: a quarter, for a slow server looks the same.
 
-    A condemned row costs four requests that fail: the batch twice, the row twice. One that ends the model's process
-    costs four reloads, one that takes the server down four restarts, one that does not end in time four timeouts, or
-    six if it holds up the sample behind it. Until then it is on nobody's account but the server's time: its neighbours
-    are answered after it at the latest. The second trial fills the largest batch with copies of the row, so that the
-    server can join no other worker's row to it.
+    A condemned row costs four requests that fail: the batch twice, the row twice. If it ends the model's process, that
+    is four reloads; if it takes the server down, four restarts; if it does not end in time, four timeouts, or six if it
+    holds up the sample behind it. Its neighbours are answered meanwhile or right after. After an error, the second
+    trial fills the largest batch with copies of the row, so that the server can join no other worker's row to it.
 
     A row is condemned wrongly only if the server fails for another reason within the one call of the row, in each of
-    its trials.
+    its trials. A row on which the model never returns needs a restart by somebody else after each of its six calls.
     """
 
     def __init__(self, line: Line[T, R]) -> None:
@@ -123,14 +122,15 @@ class Trial(Generic[T, R]):
             held_against += found.weight
             if held_against >= _CONDEMNED_AT:
                 return self._condemned(found.reason)
-            if copies > 1 and found.weight == 0:
+            if found.weight:
+                copies = 1 if found.is_overdue else full_batch
+            elif copies > 1:
                 full_tries += 1
                 if full_tries == _FULL_TRIES:  # the server does not take as many, or not in time
-                    full_batch = 1
-            copies = full_batch if held_against else 1
+                    copies = full_batch = 1
 
     async def _try(self, row: T, copies: int) -> "R | PoisonItem | _Evidence":
-        """One trial, up to the row's call; the sample after it is the caller's, but for an answer that is overdue."""
+        """One trial, up to the row's call; the sample after it is the caller's, unless the answer is overdue."""
         async with self._line.gate.alone():
             if not await self._is_good(copies):
                 return _Evidence(0, "")
@@ -139,10 +139,16 @@ class Trial(Generic[T, R]):
             except PoisonItem as refusal:
                 return self._refused(refusal)
             except DependencyUnavailable as failure:
-                if failure.code == UNSENT:
-                    return _Evidence(0, "")
-                is_known_slow = failure.code == TIMED_OUT and not await self._is_good(copies)
-                return _Evidence(_WEAK if is_known_slow else _STRONG, str(failure))
+                return await self._weigh(failure, copies)
+
+    async def _weigh(self, failure: DependencyUnavailable, copies: int) -> "_Evidence":
+        if failure.code == UNSENT:
+            return _Evidence(0, "")
+        if failure.code != TIMED_OUT:
+            return _Evidence(_STRONG, str(failure))
+        if copies > 1:  # a row may be longer than the sample: that its copies take long says nothing
+            return _Evidence(0, "")
+        return _Evidence(_STRONG if await self._is_good(1) else _WEAK, str(failure), is_overdue=True)
 
     async def _is_good(self, copies: int) -> bool:
         try:
@@ -203,3 +209,4 @@ class _Evidence:
 
     weight: int
     reason: str
+    is_overdue: bool = False

@@ -23,23 +23,27 @@ OPENS_AFTER = 5
 
 
 class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):
-    """Ends every inference with one status; remembers what it was asked to load."""
+    """Ends every inference with one status; remembers what it was asked to load and unload."""
 
     def __init__(self):
         self.status = (grpc.StatusCode.INTERNAL, "")
         self.calls = 0
-        self.loaded = []
-        self.refuses_to_load = False
+        self.asked = []
+        self.refuses_to_unload = False
 
     async def ModelInfer(self, request, context):  # noqa: N802 - the protocol's name
         self.calls += 1
         await context.abort(*self.status)
 
     async def RepositoryModelLoad(self, request, context):  # noqa: N802 - the protocol's name
-        self.loaded.append(request.model_name)
-        if self.refuses_to_load:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "explicit model load / unload is not allowed")
+        self.asked.append(f"load {request.model_name}")
         return service_pb2.RepositoryModelLoadResponse()
+
+    async def RepositoryModelUnload(self, request, context):  # noqa: N802 - the protocol's name
+        self.asked.append(f"unload {request.model_name}")
+        if self.refuses_to_unload:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "explicit model load / unload is not allowed")
+        return service_pb2.RepositoryModelUnloadResponse()
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ async def client(triton):
         ("INVALID_ARGUMENT", "batch-size must be <= 8", PoisonItem, "encode.refused"),
         ("NOT_FOUND", "unknown model: 'halved' is not found", ContractBroken, "model.unknown"),
         ("UNIMPLEMENTED", "", ContractBroken, "model.unknown"),
-        ("NOT_FOUND", "unknown model: 'halved' has no available versions", DependencyUnavailable, "triton"),
+        ("NOT_FOUND", "unknown model: 'halved' has no available versions", ModelFailed, "triton.model_failed"),
         ("UNAVAILABLE", "Socket closed", DependencyUnavailable, "triton"),
         ("CANCELLED", "", DependencyUnavailable, "triton"),
         ("DEADLINE_EXCEEDED", "", DependencyUnavailable, TIMED_OUT),
@@ -104,13 +108,15 @@ async def test_a_model_that_only_fails_keeps_nobody_away(triton, client):
 
 
 async def test_an_ensemble_is_loaded_again_after_its_parts(triton):
-
     async with ModelClient(TritonServer(triton.address), TEXT_ENCODER, timeout_s=5, name="words") as client:
         await client.reload()
-    assert triton.loaded == ["text_tokenizer", "text_encoder_onnx", "words"]
+    assert triton.asked == [
+        *("unload words", "unload text_tokenizer", "unload text_encoder_onnx"),
+        *("load text_tokenizer", "load text_encoder_onnx", "load words"),
+    ]
 
 
 async def test_a_server_that_loads_nothing_on_request_is_left_alone(triton, client):
-    triton.refuses_to_load = True
+    triton.refuses_to_unload = True
     await client.reload()
-    assert triton.loaded == ["halved"]
+    assert triton.asked == ["unload halved"]

@@ -94,7 +94,8 @@ class Triton:
             raise ModelFailed("stub process is not healthy")
         if "holds the model up" in deeds:
             self._busy_until_s[model] = self.now_s + 2.5 * TIMEOUT_S
-        late = self._slow[0] <= call < self._slow[1] or len(rows) > self._largest_in_time
+        long = "is long" in deeds and len(rows) > 2
+        late = long or self._slow[0] <= call < self._slow[1] or len(rows) > self._largest_in_time
         if late or "is slow" in deeds or self.now_s < self._busy_until_s[model]:
             self.now_s += TIMEOUT_S
             raise DependencyUnavailable("deadline exceeded", code=TIMED_OUT)
@@ -221,6 +222,12 @@ async def test_a_batch_too_large_to_be_answered_in_time_is_answered_row_by_row()
 async def test_a_server_too_slow_for_a_full_batch_still_condemns_what_fails():
     triton = Triton(largest_in_time=2)
     assert verdicts(await triton.trial().answer([("fails", 1), *good(2)])) == ["encode.failed", 2]
+
+
+async def test_a_row_longer_than_the_sample_is_not_condemned_for_the_slowness_of_its_copies():
+    triton = Triton(outage=5)  # the long row's first call alone
+    assert verdicts(await triton.trial().answer([("fails", 1), ("is long", 2)])) == ["encode.failed", 2]
+    assert triton.batches["is long", 2] > 3
 
 
 async def test_the_last_trial_leaves_no_room_for_anybody_elses_row():
