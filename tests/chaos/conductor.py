@@ -6,10 +6,9 @@ from pathlib import Path
 
 from streams.local.logs import tail
 from streams.local.process import Child
-from streams.records import Detection
 from streams.settings import Settings
 from tests.chaos.fleet import Fleet, braid
-from tests.chaos.reading import read_all
+from tests.chaos.reading import detections_in, read_all
 from tests.chaos.schedule import Action, Deed
 from tests.chaos.stack import ChaosStack
 
@@ -128,7 +127,7 @@ class Conductor:
         """Nothing becomes final while Redis is away, so this is all that had been."""
         kafka = self._settings.kafka
         told = await read_all(kafka.brokers or "", kafka.topics.detections, kafka.partitions)
-        detections = [Detection.from_json(record.value) for record in told]
+        detections = detections_in(told)
         return {detection.id for detection in detections if detection.final}
 
     async def _workers_say_that_the_store_is_missing(self) -> None:

@@ -1,13 +1,15 @@
 """What Kafka holds when all is over: everything of a topic, and how far a group has come."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-__all__ = ["Held", "Origin", "lag_of_group", "read_all"]
+from streams.records import SOURCE_STATE_SCHEMA, Detection
+
+__all__ = ["Held", "Origin", "detections_in", "lag_of_group", "read_all"]
 
 Origin = tuple[str, int, int]
 """Topic, partition, offset."""
@@ -32,6 +34,11 @@ class Held:
     def origin(self) -> Origin:
         """Where it is."""
         return self.topic, self.partition, self.offset
+
+
+def detections_in(told: Iterable[Held]) -> list[Detection]:
+    """The detections among what was told; states of sources travel on the same topic."""
+    return [Detection.from_json(record.value) for record in told if SOURCE_STATE_SCHEMA.encode() not in record.value]
 
 
 async def read_all(brokers: str, topic: str, partitions: int) -> list[Held]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from processors.modality import Modality
-from streams.records import Detection
 from streams.settings import Settings
 from streams.store import Store
 from streams.topics import ensure_topics
@@ -14,7 +13,7 @@ from tests.chaos.conductor import Conductor
 from tests.chaos.fleet import Fleet
 from tests.chaos.oracle import Expected, expect
 from tests.chaos.producers import plan_records
-from tests.chaos.reading import Held, lag_of_group, read_all
+from tests.chaos.reading import Held, detections_in, lag_of_group, read_all
 from tests.chaos.schedule import Scenario
 from tests.chaos.sending import Acknowledged, send
 from tests.chaos.stack import ChaosStack
@@ -185,7 +184,7 @@ async def _look(settings: Settings, expected: Expected, lags: dict, conductor: C
         sources = {source for source in await store.sources() if source.startswith(f"{group}-")}
         sources |= expected.source_ends.keys()
         stored = [await store.list_detections(source, limit=_ALL) for source in sorted(sources)]
-    told = [Detection.from_json(record.value) for record in await _read(settings, "detections")]
+    told = detections_in(await _read(settings, "detections"))
     return Seen(
         stored={detection.id: detection for detections in stored for detection in detections},
         told=told,
