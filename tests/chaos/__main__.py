@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
 import platform
 import random
@@ -28,6 +29,7 @@ PAGE = Path("docs") / "reference" / "chaos.md"
 
 async def main() -> int:
     options = _options()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs every attempt to reach a broker that is away
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
     outcomes: list[Outcome] = []
     begun_s = time.monotonic()
@@ -90,4 +92,7 @@ def _write(outcomes: Sequence[Outcome], seed: int, took_s: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    try:
+        sys.exit(asyncio.run(main()))
+    except asyncio.CancelledError:
+        sys.exit("ended by SIGTERM; nothing is left")
