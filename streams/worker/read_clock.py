@@ -5,6 +5,9 @@ from streams.align import ReadClock
 __all__ = ["PartitionClock"]
 
 
+_LONGEST_STEP_MS = 1_000  # a reader that was frozen, or kept from reading, knows nothing of the time it missed
+
+
 class PartitionClock:
     """Runs on what was read while records are unread, and on monotonic time once everything is read.
 
@@ -34,7 +37,7 @@ class PartitionClock:
         self._now_ms = max(self._now_ms, min(self._largest_ms, wall_ms))
         if caught_up:
             if self._last_monotonic_ms is not None:
-                self._now_ms += max(0, monotonic_ms - self._last_monotonic_ms)
+                self._now_ms += min(max(0, monotonic_ms - self._last_monotonic_ms), _LONGEST_STEP_MS)
             self._last_monotonic_ms = monotonic_ms
         else:
             self._last_monotonic_ms = None

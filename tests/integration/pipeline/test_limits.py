@@ -38,7 +38,8 @@ async def test_a_backlog_is_exact_when_only_what_the_oldest_windows_wait_for_fit
     checking = asyncio.create_task(check())
     largest = await largest_until(checking, worker, "braid_held_bytes")
     await checking
-    assert 0 < largest < limit_bytes * 1.5
+    one_turn_bytes = 64 * 7_000  # by which a bound may be passed
+    assert 0 < largest < limit_bytes * 5 / 4 + one_turn_bytes
     assert metric(worker, "braid_windows_sealed_for_memory_total") == 0
     assert worker.stop() == 0, worker.output
 

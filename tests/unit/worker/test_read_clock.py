@@ -47,3 +47,11 @@ def test_it_never_goes_back(steps):
         shown = now(clock, caught_up=caught_up, wall_ms=5_000, monotonic_ms=monotonic_ms)
         assert shown >= last
         last = shown
+
+
+def test_a_reader_that_was_frozen_does_not_take_that_time_for_silence():
+    clock = PartitionClock()
+    clock.observe(10_000)
+    clock.read(caught_up=True, wall_ms=20_000, monotonic_ms=0)
+    assert clock.read(caught_up=True, wall_ms=20_000, monotonic_ms=900).now_ms == 10_900
+    assert clock.read(caught_up=True, wall_ms=40_000, monotonic_ms=20_900).now_ms == 11_900
