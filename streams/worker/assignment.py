@@ -106,7 +106,7 @@ class Assignment:
             return  # time stands still with what was read: being unable to answer is nobody's silence
         for number in self._in_order_of_need() if self._budget.is_full else list(self._partitions):
             await self._process(number, source)
-        self._observe()
+        self._observe(source)
 
     def wants(self, topic: str, number: int) -> bool:
         """Whether records of a topic partition should be fetched now.
@@ -169,12 +169,12 @@ class Assignment:
             return 0
         return _RECORDS_PER_TURN if number == neediest else 0
 
-    def _observe(self) -> None:
+    def _observe(self, source: PartitionSource) -> None:
         now_s = monotonic()
         if now_s - self._observed_s >= _OBSERVE_EVERY_S:
             self._observed_s = now_s
-            for work in self._partitions.values():
-                work.observe()
+            for number, work in self._partitions.items():
+                work.observe(source.reader(number, list(self._topics)))
 
     @property
     def _neediest(self) -> int | None:

@@ -226,6 +226,10 @@ class _Reader:
         state = self._state(topic)
         return None if state is None else state.position
 
+    def end(self, topic: str) -> int | None:
+        state = self._state(topic)
+        return None if state is None else _end(state)
+
     def is_caught_up(self) -> bool:
         oldest_ms = time() * 1000 - _FRESH_MS
         for topic in self._partitions:

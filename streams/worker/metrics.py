@@ -4,6 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 __all__ = [
     "CLOSE_TO_STORED",
+    "COMMIT_LAG",
     "DEAD_LETTERS",
     "DETECTIONS",
     "DUPLICATES",
@@ -13,6 +14,7 @@ __all__ = [
     "ITEMS",
     "OPEN_WINDOWS",
     "READ_AGAIN",
+    "READ_LAG",
     "REJOINED",
     "RETRIES",
     "SEALED_FOR_MEMORY",
@@ -38,6 +40,14 @@ CLOSE_TO_STORED = Histogram(
     "braid_close_to_stored_seconds", "From a window's closing to its first stored answer.", buckets=_LATENCY_BUCKETS_S
 )
 OPEN_WINDOWS = Gauge("braid_open_windows", "Windows that are not final yet.", ["partition"])
+READ_LAG = Gauge(
+    "braid_read_lag_records", "End of a partition minus what was read: for scaling.", ["topic", "partition"]
+)
+COMMIT_LAG = Gauge(
+    "braid_commit_lag_records",
+    "End of a partition minus the stored position: what is not done.",
+    ["topic", "partition"],
+)
 HELD_BYTES = Gauge("braid_held_bytes", "Bytes of encoded items that windows hold until they are final.")
 HELD_RECORDS = Gauge("braid_held_records", "Records read and not done yet.", ["topic", "partition"])
 UNDECODED_BYTES = Gauge("braid_undecoded_bytes", "Payload bytes waiting to be decoded and encoded.")

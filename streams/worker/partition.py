@@ -154,12 +154,16 @@ class PartitionWork:
             return
         self._checked_s = monotonic()
 
-    def observe(self) -> None:
+    def observe(self, reader: PartitionReader) -> None:
         """Refresh the gauges."""
         open_windows = self._path.aligner.open_windows
         metrics.OPEN_WINDOWS.labels(self.number).set(open_windows)
         for topic, tracker in self._position.trackers.items():
             metrics.HELD_RECORDS.labels(topic, self.number).set(tracker.held)
+            end, position = reader.end(topic), reader.position(topic)
+            if end is not None and position is not None:
+                metrics.READ_LAG.labels(topic, self.number).set(max(0, end - position))
+                metrics.COMMIT_LAG.labels(topic, self.number).set(max(0, end - self.stored_offsets.get(topic, 0)))
         if open_windows or not self._position.held:
             self._services.liveness.moved(self.number)
 

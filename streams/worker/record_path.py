@@ -28,6 +28,9 @@ class PartitionReader(Protocol):
     def position(self, topic: str) -> int | None:
         """The offset that is fetched next; None while there is none."""
 
+    def end(self, topic: str) -> int | None:
+        """The offset after the last record that is to be had; None while it is not known."""
+
 
 class RecordOutcome(Protocol):
     """What is done with what comes out; nobody waits for it."""
