@@ -140,7 +140,7 @@ class WorkerApp(faust.App):
             broker_rebalance_timeout=max(kafka.session_timeout_s, 2 * (_DRAIN_S + _LAST_MOVE_S)),
             broker_request_timeout=max(kafka.request_timeout_s, kafka.session_timeout_s),
             consumer_group_instance_id=kafka.instance_id,
-            canonical_url=f"http://{name}:1",
+            canonical_url=f"http://{kafka.instance_id or name}:1",
         )
         media = self.topic(*intake.topics, value_serializer="raw", key_serializer="raw", acks=False)
         self.agent(media, name="media")(_subscribe)

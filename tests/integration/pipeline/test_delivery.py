@@ -99,3 +99,27 @@ async def test_a_source_that_falls_silent_and_goes_is_told_modality_by_modality(
         assert {state.source_id for state in own} == {source.source_id}
         assert own[0].at_ms < own[1].at_ms < own[2].at_ms
     assert worker.stop() == 0, worker.output
+
+
+async def test_a_static_member_that_comes_back_in_time_disturbs_nobody(
+    settings, start_worker, scripted, send, assert_exact, until_answered, until_ready
+):
+    """Killed and started again within the session timeout, it goes on with its own partitions; nobody rebalances."""
+    start_ms = time.time_ns() // 10**6
+    sources = [scripted(f"cam-{k}", start_ms, 20) for k in range(6)]
+    members = [settings.kafka.model_copy(update={"instance_id": name}) for name in ("static-1", "static-2")]
+    first, second = (start_worker(kafka=member) for member in members)
+    await until_ready(first)
+    await until_ready(second)
+    sending = asyncio.create_task(send(sources, speed=1.0))
+    await until_answered(sources)
+    first.process.kill()
+    joined = second.output.count("partition_joined")
+    again = start_worker(kafka=members[0])
+    await sending
+    for source in sources:
+        await assert_exact(source)
+    assert again.output.count("partition_joined") == 2
+    assert second.output.count("partition_joined") == joined
+    for worker in (again, second):
+        assert worker.stop() == 0, worker.output
