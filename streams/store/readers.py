@@ -18,6 +18,7 @@ __all__ = [
     "list_detections",
     "parse_detection",
     "read_detection",
+    "read_detections",
     "read_fences",
     "read_final_through",
     "read_generation",
@@ -43,6 +44,17 @@ async def read_detection(redis: Redis, key: str) -> Detection | None:
     """The detection under a key, as its JSON says."""
     body = await redis.hget(key, "body")
     return None if body is None else parse_detection(body)
+
+
+async def read_detections(redis: Redis, keys: Sequence[str]) -> list[Detection]:
+    """The detections under those keys that hold one, in order, page by page."""
+    found: list[Detection] = []
+    for start in range(0, len(keys), _PAGE):
+        async with redis.pipeline(transaction=False) as pipeline:
+            for key in keys[start : start + _PAGE]:
+                pipeline.hget(key, "body")
+            found += [parse_detection(body) for body in await pipeline.execute() if body is not None]
+    return found
 
 
 def parse_detection(body: bytes | str) -> Detection:

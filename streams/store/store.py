@@ -206,6 +206,15 @@ class Store:
         key = self._keys.detection(*split_detection_id(detection_id))
         return await self._connection.run("get", lambda redis: readers.read_detection(redis, key))
 
+    async def get_many(self, detection_ids: Sequence[str]) -> list[Detection]:
+        """Stored detections, in order; those that are not stored (any more) are left out.
+
+        Raises:
+            ConfigurationError: an id is malformed.
+        """
+        keys = [self._keys.detection(*split_detection_id(detection_id)) for detection_id in detection_ids]
+        return await self._connection.run("get", lambda redis: readers.read_detections(redis, keys))
+
     async def list_detections(
         self,
         source_id: str,

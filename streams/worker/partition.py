@@ -5,9 +5,9 @@ is acknowledged, or it carries nothing (a heartbeat), is a duplicate, or belongs
 done prefixes only, so a worker that dies loses nothing: its successor reads again what was not done.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from time import monotonic
 
 from processors.modality import Modality
 from streams.align import (
@@ -28,7 +28,7 @@ from streams.worker.answering import WindowAnswers
 from streams.worker.budget import ByteBudget, ByteLedger
 from streams.worker.joining import JoinedPartition
 from streams.worker.late import FinalWindows
-from streams.worker.position import PartitionPosition
+from streams.worker.position import PartitionPosition, PositionMove
 from streams.worker.record_path import PartitionReader, RecordPath
 from streams.worker.services import Services, align_settings
 from streams.worker.sources import SourceRegister
@@ -37,7 +37,7 @@ from streams.worker.tasks import TaskOwner
 __all__ = ["PartitionWork"]
 
 _REMEMBERED_KEYS_PER_SOURCE = 4  # bounds what producers of ever new ids can make a worker remember
-_FENCE_CHECK_S = 5.0  # a store that went back is found out so late at most where nothing is written
+_FENCE_CHECK_MS = 5_000  # a store that went back is found out so late at most where nothing is written
 
 
 class PartitionWork:
@@ -70,7 +70,8 @@ class PartitionWork:
         self._settings: dict[str, AlignSettings] = {}
         self._sources: set[str] = set()
         self._restored_keys: set[bytes | None] = set()
-        self._checked_s = monotonic()
+        self._checked_ms = services.monotonic_ms()
+        self._moving = asyncio.Lock()
         self._position = PartitionPosition(topics, joined.stored, joined.starts)
         self._ledger = ByteLedger(budget)
         self._answers = WindowAnswers(services, joined.fence, self._ledger, self.tasks.spawn, self._done)
@@ -133,26 +134,18 @@ class PartitionWork:
         Raises:
             Fenced: the store refuses: another worker owns the partition, or the store went back.
         """
-        move = self._position.next_move()
-        writer = self._services.writer
-        if move is not None:
-            status = await writer.move_position(self._fence, move.expected, move.new, move.forgotten)
-            if status is not MoveStatus.MOVED:
-                raise Fenced(
-                    f"partition {self.number}: the store answered {status} to a move of the position: another worker "
-                    "owns the partition now, or the store lost writes"
-                )
-            self._position.acknowledge(move)
-            self._services.liveness.moved(self.number)
-        elif monotonic() - self._checked_s > _FENCE_CHECK_S:
-            if not await writer.is_in_force(self._fence):
+        async with self._moving:  # at a rebalance the last move may meet one that is under way
+            move = self._position.next_move()
+            if move is not None:
+                await self._move(move)
+            elif self._services.monotonic_ms() - self._checked_ms < _FENCE_CHECK_MS:
+                return
+            elif not await self._services.writer.is_in_force(self._fence):
                 raise Fenced(
                     f"partition {self.number}: the store no longer holds what it acknowledged under token "
                     f"{self._fence.token}"
                 )
-        else:
-            return
-        self._checked_s = monotonic()
+            self._checked_ms = self._services.monotonic_ms()
 
     def observe(self, reader: PartitionReader) -> None:
         """Refresh the gauges."""
@@ -210,6 +203,16 @@ class PartitionWork:
         else:
             self._forget(event.source_id)
 
+    async def _move(self, move: PositionMove) -> None:
+        status = await self._services.writer.move_position(self._fence, move.expected, move.new, move.forgotten)
+        if status is not MoveStatus.MOVED:
+            raise Fenced(
+                f"partition {self.number}: the store answered {status} to a move of the position: another worker owns "
+                "the partition now, or the store lost writes"
+            )
+        self._position.acknowledge(move)
+        self._services.liveness.moved(self.number)
+
     def _settings_for(self, source_id: str) -> AlignSettings:
         settings = self._settings.get(source_id)
         if settings is None:
@@ -227,11 +230,12 @@ class PartitionWork:
                 source_ids.append(source_id_of_key(key))
         writer, outbox = self._services.writer, self._services.outbox
         final_through_ms = await writer.final_through_ms(source_ids)
-        for source_id, through_ms in final_through_ms.items():
-            size_ms = self._settings_for(source_id).size_ms
-            last = await writer.get(detection_id(source_id, through_ms - size_ms, through_ms))
-            if last is not None and last.final:
-                await outbox.tell(last, self._group_of(source_id))
+        last_ids = [
+            detection_id(source_id, through_ms - self._settings_for(source_id).size_ms, through_ms)
+            for source_id, through_ms in final_through_ms.items()
+        ]
+        last = [detection for detection in await writer.get_many(last_ids) if detection.final]
+        await asyncio.gather(*(outbox.tell(detection, self._group_of(detection.source_id)) for detection in last))
         for source_id in source_ids:
             watermarks = self._position.watermarks(source_id)
             if watermarks or source_id in final_through_ms:

@@ -136,6 +136,10 @@ class StoreWriter:
         """A stored answer; waits for as long as the store is away."""
         return await self._readiness.until_available("redis", partial(self._store.get, window_id))
 
+    async def get_many(self, window_ids: Sequence[str]) -> list[Detection]:
+        """Those answers that are stored; waits for as long as the store is away."""
+        return await self._readiness.until_available("redis", partial(self._store.get_many, window_ids))
+
     async def close(self) -> None:
         """End what is under way."""
         await self._puts.close()

@@ -76,3 +76,11 @@ async def test_a_record_of_another_shape_is_said_and_not_guessed(store, raw, key
     await raw.hset(f"{key_prefix}{{dock-1}}:detection:0/4000", "body", b'{"schema":"braid.detection.v9"}')
     with pytest.raises(ContractBroken, match=r"braid\.detection\.v1"):
         await store.get("dock-1/0/4000")
+
+
+async def test_many_are_read_in_order_without_those_that_are_not_there(store, fence, make_detection):
+    detections = [make_detection(2000 * number) for number in range(250)]
+    await put_all(store, fence, detections)
+    asked = [detections[200].id, "dock-1/1/4000", *(detection.id for detection in detections[:150])]
+    assert [detection.id for detection in await store.get_many(asked)] == [asked[0], *asked[2:]]
+    assert await store.get_many([]) == []
