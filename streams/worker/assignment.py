@@ -70,6 +70,7 @@ class Assignment:
         self._joining: dict[int, asyncio.Task[None]] = {}
         self._joined: list[JoinedPartition] = []
         self._fenced: set[int] = set()
+        self._ending: list[PartitionWork] = []
         limits = services.settings.limits
         self._budget = ByteBudget(limits.max_undecoded_bytes, limits.max_held_bytes)
         self._register = SourceRegister(limits)
@@ -143,7 +144,7 @@ class Assignment:
     async def close(self) -> None:
         """Drop everything: windows, items and tasks. Idempotent."""
         await self._tasks.close()
-        await asyncio.gather(*(work.close() for work in self._partitions.values()))
+        await asyncio.gather(*(work.close() for work in (*self._partitions.values(), *self._ending)))
         self._partitions.clear()
 
     async def _join(self, number: int, source: PartitionSource) -> None:
@@ -195,11 +196,13 @@ class Assignment:
         REJOINED.inc()
         self._fenced.add(number)
         work = self._partitions.pop(number)
+        self._ending.append(work)
         # Until what it holds is dropped it counts as joining, so that it is not taken over meanwhile.
-        self._joining[number] = self._tasks.spawn(self._close(number, work))
+        self._joining[number] = self._tasks.spawn(self._end(number, work))
 
-    async def _close(self, number: int, work: PartitionWork) -> None:
+    async def _end(self, number: int, work: PartitionWork) -> None:
         await work.close()
+        self._ending.remove(work)
         del self._joining[number]
 
     def _failed(self, error: BaseException) -> None:
