@@ -123,6 +123,7 @@ class Detection(_Frozen):
         text_embedding: mean of the segments' embeddings, float [384]; None without words.
         transcript: the window's words, at most 4 KB of UTF-8.
         items: where the window's items are on Kafka.
+        dead_letters: where those of its items are that went to the dead letters instead.
         models: version of each model that took part.
         failed: code of the error that kept the fusion model from answering; None for an answer. A window that failed
             keeps its items and has no probabilities.
@@ -153,6 +154,7 @@ class Detection(_Frozen):
     text_embedding: tuple[float, ...] | None = None
     transcript: str = ""
     items: tuple[ItemRange, ...] = ()
+    dead_letters: tuple[ItemRange, ...] = ()
     models: dict[str, str] = {}
     failed: str | None = None
     baseline_version: int | None = None

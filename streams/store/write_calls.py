@@ -82,6 +82,7 @@ class WriteCalls:
                 self._clock_ms(),
                 self._retention_ms,
                 body.removeprefix("{"),
+                sum(listed.last_offset - listed.first_offset + 1 for listed in detection.dead_letters),
                 *counters,
             ],
         )

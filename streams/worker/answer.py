@@ -34,6 +34,7 @@ __all__ = [
     "item_ranges",
     "samples_inside",
     "union_ms",
+    "without",
 ]
 
 MAX_TRANSCRIPT_BYTES = 4_096
@@ -95,6 +96,7 @@ def detection_of(
     fusion_name: str,
     closed_ms: int,
     shed: Mapping[Modality, int],
+    dead_letters: Sequence[ItemRange] = (),
     failed: str | None = None,
 ) -> Detection:
     """Put the answer to one window into the documented shape; the store numbers the revision.
@@ -109,6 +111,7 @@ def detection_of(
         fusion_name: of the fusion model in the repository.
         closed_ms: processing time at which the window was first closed.
         shed: modality -> items left out under overload.
+        dead_letters: where those of its items are that went there instead.
         failed: code of the error that stands in for an answer.
     """
     probabilities: dict[str, float] = {}
@@ -140,6 +143,7 @@ def detection_of(
         text_embedding=_mean_embedding(segments),
         transcript=_joined(segments),
         items=tuple(item_ranges([encoded.item for encoded in items])),
+        dead_letters=tuple(dead_letters),
         models=models,
         failed=failed,
         closed_ms=closed_ms,
@@ -175,6 +179,20 @@ def item_ranges(items: Sequence[Item]) -> list[ItemRange]:
         else:
             ranges.append(ItemRange(topic=topic, partition=partition, first_offset=offset, last_offset=offset))
     return ranges
+
+
+def without(ranges: Sequence[ItemRange], items: Sequence[Item]) -> list[ItemRange]:
+    """Ranges without some of their records."""
+    taken = {(item.topic, item.partition, item.offset) for item in items}
+    left: list[ItemRange] = []
+    for listed in ranges:
+        first_offset = listed.first_offset
+        for offset in range(listed.first_offset, listed.last_offset + 2):
+            if offset > listed.last_offset or (listed.topic, listed.partition, offset) in taken:
+                if first_offset < offset:
+                    left.append(listed.model_copy(update={"first_offset": first_offset, "last_offset": offset - 1}))
+                first_offset = offset + 1
+    return left
 
 
 def _coverage(window: Window[Item], items: Sequence[Encoded], shed: Mapping[Modality, int]) -> Coverage:

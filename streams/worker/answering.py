@@ -19,7 +19,7 @@ from streams.errors import ContractBroken, Fenced, PoisonItem
 from streams.records import Detection, Item, KafkaRecord
 from streams.store import Fence, Finalise, Put, Status
 from streams.worker import metrics
-from streams.worker.answer import detection_of
+from streams.worker.answer import detection_of, item_ranges
 from streams.worker.budget import ByteLedger
 from streams.worker.encoders import Content, Encoded
 from streams.worker.services import Services
@@ -166,7 +166,7 @@ class WindowAnswers:
 
     async def _detect(self, job: _Job) -> Detection:
         window, services = job.window, self._services
-        items, shed = await self._encoded(window)
+        items, shed, dead = await self._encoded(window)
         started = perf_counter()
         try:
             answer = await services.fuser.fuse(window, items)
@@ -187,21 +187,30 @@ class WindowAnswers:
             fusion_name=services.fuser.client.name,
             closed_ms=job.closed_ms,
             shed=shed,
+            dead_letters=item_ranges(dead),
             failed=failed,
         )
 
-    async def _encoded(self, window: Window[Item]) -> tuple[list[Encoded], dict[Modality, int]]:
-        """The window's items with their content, once each is encoded, dead-lettered or shed; how many were shed."""
+    async def _encoded(self, window: Window[Item]) -> tuple[list[Encoded], dict[Modality, int], list[Item]]:
+        """What became of the window's items, once each is encoded, shed or in the dead letters.
+
+        Returns:
+            Those with content; how many were shed, by modality; those in the dead letters.
+        """
         found: list[Encoded] = []
         shed = dict.fromkeys(Modality, 0)
+        dead: list[Item] = []
         for item in window.sorted_items():
             entry = self._entries[item]
             if entry.encoding is not None:
                 await entry.encoding
             if entry.content is not None:
                 found.append(Encoded(item, entry.content))
-            shed[item.modality] += entry.is_shed
-        return found, shed
+            elif entry.is_shed:
+                shed[item.modality] += 1
+            else:
+                dead.append(item)
+        return found, shed, dead
 
     async def _finalise_source(self, source_id: str, waiting: deque[_Job]) -> None:
         while waiting:

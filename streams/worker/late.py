@@ -19,7 +19,7 @@ class _Final:
     """What is needed of a stored final window.
 
     Attributes:
-        items: records that it was made of.
+        items: records that it was made of, or that went to the dead letters instead.
         shed: modalities of which something was left out under overload.
     """
 
@@ -45,7 +45,7 @@ class FinalWindows:
         self._remembered: OrderedDict[str, _Final | None] = OrderedDict()
 
     async def account_for(self, item: Item, starts_ms: Iterable[int], size_ms: int) -> bool:
-        """Whether an item whose windows have all been sealed is done: a final window holds it, or all have expired."""
+        """Whether an item whose windows have all been sealed is done: a final window knows it, or all have expired."""
         retention_ms = self._services.settings.retention.detections_s * 1000
         has_expired = True
         for start_ms in starts_ms:
@@ -64,7 +64,7 @@ class FinalWindows:
         if stored is None or not stored.final:
             return None  # it may become final yet
         shed = frozenset(modality for modality, count in stored.coverage.shed_items.items() if count)
-        final = self._remembered[window_id] = _Final(stored.items, shed)
+        final = self._remembered[window_id] = _Final((*stored.items, *stored.dead_letters), shed)
         if len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
         return final

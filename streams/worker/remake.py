@@ -13,7 +13,7 @@ from streams.kafka_ranges import KafkaRanges
 from streams.records import Detection, Item, ItemLimits
 from streams.settings import Settings
 from streams.store import Status, Store
-from streams.worker.answer import detection_of
+from streams.worker.answer import detection_of, without
 from streams.worker.encoders import Content, Encoded, ItemEncoders
 from streams.worker.outbox import Outbox
 from streams.worker.services import Fuser
@@ -167,6 +167,7 @@ class WindowRemaker:
             fusion_name=self.fuser.client.name,
             closed_ms=stored.closed_ms if stored else self.wall_ms(),
             shed=stored.coverage.shed_items if stored else {},
+            dead_letters=without(stored.dead_letters, [encoded.item for encoded in items]) if stored else (),
         )
 
     async def _tell(self, detection: Detection) -> None:

@@ -39,6 +39,19 @@ async def test_the_same_digest_writes_nothing_and_answers_with_what_is_stored(st
     assert again.detection == first.detection == await store.get(first.detection.id)
 
 
+async def test_the_same_items_are_a_revision_once_more_of_them_are_known_to_be_in_the_dead_letters(
+    store, fence, make_detection
+):
+    def knowing(*offsets):
+        ranges = [{"topic": "v", "partition": 0, "first_offset": offset, "last_offset": offset} for offset in offsets]
+        return make_detection(dead_letters=ranges)
+
+    statuses = [(await store.put(knowing(*offsets), fence)).status for offsets in ((), (5,), (), (5,), (5, 9), (9,))]
+    assert statuses == [Status.STORED, Status.STORED, Status.SAME, Status.SAME, Status.STORED, Status.SAME]
+    stored = await store.get("dock-1/0/4000")
+    assert (stored.revision, [listed.first_offset for listed in stored.dead_letters]) == (2, [5, 9])
+
+
 @pytest.mark.parametrize("counter", COUNTERS)
 async def test_a_put_that_covers_less_in_any_counter_is_refused(store, fence, make_detection, counter):
     whole = dict.fromkeys(COUNTERS, 10)

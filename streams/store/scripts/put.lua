@@ -1,10 +1,12 @@
--- Store one revision of a window, unless what is stored is final, the same, or covers more.
+-- Store one revision of a window, unless what is stored is final, the same, or covers more. It is the same when it holds
+-- the same items and knows of no more that went to the dead letters.
 --
 -- KEYS 1 detection (hash)   2 timeline (sorted set)   3 expiry (sorted set)   4 sources (sorted set)   5 fence (hash)
 -- ARGV 1 fencing token      2 writes acknowledged under it
 --      3 digest of the items   4 window, "start_ms/size_ms"   5 start_ms   6 source id   7 stored_ms   8 retention_ms
 --      9 the detection's JSON without its opening brace and without revision, final, sealed_by and stored_ms
---      10... coverage counters as pairs of field, value; each may grow or stay, but not shrink
+--      10 how many of the window's items are in the dead letters
+--      11... coverage counters as pairs of field, value; each may grow or stay, but not shrink
 -- Returns {status, writes under this fence, JSON stored now}; only {"fenced"} when the token is not the one in force,
 -- or when the store holds fewer writes than it has acknowledged: it went back.
 
@@ -16,15 +18,15 @@ if fence[1] ~= ARGV[1] or tonumber(fence[2]) < tonumber(ARGV[2]) then
 end
 
 local revision = 0
-local stored = redis.call('HMGET', KEYS[1], 'digest', 'final', 'revision', 'body')
+local stored = redis.call('HMGET', KEYS[1], 'digest', 'final', 'revision', 'body', 'dead_letters')
 if stored[1] then
   if stored[2] == '1' then
     return {'final', fence[2], stored[4]}
   end
-  if stored[1] == ARGV[3] then
+  if stored[1] == ARGV[3] and tonumber(ARGV[10]) <= tonumber(stored[5]) then
     return {'same', fence[2], stored[4]}
   end
-  for i = 10, #ARGV, 2 do
+  for i = 11, #ARGV, 2 do
     if tonumber(ARGV[i + 1]) < tonumber(redis.call('HGET', KEYS[1], ARGV[i])) then
       return {'smaller', fence[2], stored[4]}
     end
@@ -36,7 +38,7 @@ end
 local head = string.format('{"revision":%d,"final":false,"sealed_by":null,"stored_ms":%s,', revision, ARGV[7])
 local body = head .. ARGV[9]
 redis.call('HSET', KEYS[1], 'digest', ARGV[3], 'revision', revision, 'final', '0', 'stored_ms', ARGV[7],
-  'head_bytes', #head, 'body', body, unpack(ARGV, 10))
+  'head_bytes', #head, 'body', body, 'dead_letters', ARGV[10], unpack(ARGV, 11))
 redis.call('PEXPIRE', KEYS[1], ARGV[8])
 
 -- Expiry goes by the server's clock, as the hash's own does; the indexes live as long as their longest-lived member.

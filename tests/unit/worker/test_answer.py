@@ -17,6 +17,7 @@ from streams.worker.answer import (
     item_ranges,
     samples_inside,
     union_ms,
+    without,
 )
 from streams.worker.encoders import Content, Encoded
 
@@ -125,3 +126,17 @@ def test_ranges_list_exactly_the_records_given(places):
         for offset in range(found.first_offset, found.last_offset + 1)
     }
     assert listed == places
+
+
+@given(listed=st.sets(st.integers(0, 15)), taken=st.sets(st.integers(0, 15)))
+def test_ranges_without_some_records_list_exactly_the_others(listed, taken):
+    def at(offsets):
+        return [item(Modality.VIDEO, offset, offset=offset) for offset in sorted(offsets)]
+
+    left = without(item_ranges(at(listed)), at(taken))
+    assert left == item_ranges(at(listed - taken))
+
+
+def test_another_topic_or_partition_takes_nothing_from_a_range():
+    [video] = item_ranges([item(Modality.VIDEO, 1, offset=7)])
+    assert without([video], [item(Modality.AUDIO, 1, offset=7)]) == [video]
