@@ -4,7 +4,6 @@ from streams.align import ReadClock
 
 __all__ = ["PartitionClock"]
 
-
 _LONGEST_STEP_MS = 1_000  # a reader that was frozen, or kept from reading, knows nothing of the time it missed
 
 
@@ -15,30 +14,41 @@ class PartitionClock:
     goes back.
     """
 
-    __slots__ = ("_largest_ms", "_last_monotonic_ms", "_now_ms")
+    __slots__ = ("_last_monotonic_ms", "_now_ms")
 
     def __init__(self) -> None:
-        self._largest_ms = 0
-        self._now_ms = 0
+        self._now_ms: int | None = None
         self._last_monotonic_ms: int | None = None
 
-    def observe(self, timestamp_ms: int) -> None:
-        """Take note of the Kafka timestamp of a record that was read, epoch milliseconds."""
-        self._largest_ms = max(self._largest_ms, timestamp_ms)
+    def observe(self, timestamp_ms: int, *, wall_ms: int) -> ReadClock:
+        """The clock's reading with a record that was just read.
 
-    def read(self, *, caught_up: bool, wall_ms: int, monotonic_ms: int) -> ReadClock:
-        """The clock's reading now.
+        Args:
+            timestamp_ms: the record's Kafka timestamp, epoch milliseconds.
+            wall_ms: the wall clock, which bounds what a timestamp may claim.
+        """
+        read_ms = timestamp_ms if timestamp_ms < wall_ms else wall_ms
+        if self._now_ms is None or read_ms > self._now_ms:
+            self._now_ms = read_ms
+        self._last_monotonic_ms = None
+        return ReadClock(self._now_ms, caught_up=False)
+
+    def read(self, *, caught_up: bool, wall_ms: int, monotonic_ms: int) -> ReadClock | None:
+        """The clock's reading now; None before the first record of a backlog: there is nothing to tell time by.
 
         Args:
             caught_up: whether a fetch answered within the last second shows that everything was read.
-            wall_ms: epoch milliseconds; bounds what a record's timestamp may claim.
+            wall_ms: epoch milliseconds; where the clock begins when there is nothing to read.
             monotonic_ms: of any fixed origin.
         """
-        self._now_ms = max(self._now_ms, min(self._largest_ms, wall_ms))
-        if caught_up:
-            if self._last_monotonic_ms is not None:
-                self._now_ms += min(max(0, monotonic_ms - self._last_monotonic_ms), _LONGEST_STEP_MS)
-            self._last_monotonic_ms = monotonic_ms
-        else:
+        if self._now_ms is None:
+            if not caught_up:
+                return None
+            self._now_ms = wall_ms
+        if not caught_up:
             self._last_monotonic_ms = None
-        return ReadClock(self._now_ms, caught_up)
+            return ReadClock(self._now_ms, caught_up=False)
+        if self._last_monotonic_ms is not None:
+            self._now_ms += min(max(0, monotonic_ms - self._last_monotonic_ms), _LONGEST_STEP_MS)
+        self._last_monotonic_ms = monotonic_ms
+        return ReadClock(self._now_ms, caught_up=True)

@@ -121,7 +121,7 @@ class RecordPath:
             tracker = trackers[record.topic]
             if not tracker.is_new(record.offset):
                 continue
-            self._clock.observe(record.timestamp)
+            clock = self._read_clock(record)
             try:
                 item = parse_item(record, self._topics[record.topic], self._limits)
                 self._outcome.admit(item.source_id)
@@ -131,14 +131,14 @@ class RecordPath:
                 continue
             watermark_ms = counted_end_ms(item) - self._settings_for(item.source_id).out_of_orderness_ms
             tracker.add(record.offset, item.source_id, watermark_ms)
-            self._place(record, item)
+            self._place(record, item, clock)
         self._advance(reader)
         if self._merge.is_empty:
             self._note_read_through(reader)
         return count
 
-    def _place(self, record: KafkaRecord, item: Item) -> None:
-        placement: Placement[Item] = self.aligner.add(item, self._read_clock(caught_up=False))
+    def _place(self, record: KafkaRecord, item: Item, clock: ReadClock) -> None:
+        placement: Placement[Item] = self.aligner.add(item, clock)
         if placement.windows:
             self._outcome.placed(record, item, len(placement.windows))
         elif placement.is_late:
@@ -151,8 +151,10 @@ class RecordPath:
     def _advance(self, reader: PartitionReader) -> None:
         """Let time pass: close, revise and seal what is due."""
         caught_up = self._merge.is_empty and reader.is_caught_up()
-        for event in self.aligner.advance(self._read_clock(caught_up=caught_up)):
-            self._outcome.happened(event)
+        clock = self._clock.read(caught_up=caught_up, wall_ms=self._wall_ms(), monotonic_ms=self._monotonic_ms())
+        if clock is not None:
+            for event in self.aligner.advance(clock):
+                self._outcome.happened(event)
 
     def _note_read_through(self, reader: PartitionReader) -> None:
         for topic, tracker in self._position.trackers.items():
@@ -160,5 +162,6 @@ class RecordPath:
             if position is not None:
                 tracker.read_through(position)
 
-    def _read_clock(self, *, caught_up: bool) -> ReadClock:
-        return self._clock.read(caught_up=caught_up, wall_ms=self._wall_ms(), monotonic_ms=self._monotonic_ms())
+    def _read_clock(self, record: KafkaRecord) -> ReadClock:
+        """The read clock with a record that was just read."""
+        return self._clock.observe(record.timestamp, wall_ms=self._wall_ms())

@@ -139,13 +139,13 @@ class Path:
         yield "mark", len(records)
         clock, readings = self.clock, []
         for record in records:
-            clock.observe(record.timestamp)
-            readings.append(clock.read(caught_up=False, wall_ms=BASE_MS * 2, monotonic_ms=0))
+            readings.append(clock.observe(record.timestamp, wall_ms=BASE_MS * 2))
         yield "clock", len(records)
         add = self.aligner.add
         placements = [add(item, reading) for item, reading in zip(items, readings, strict=True)]
         yield "add", len(records)
-        events = self.aligner.advance(clock.read(caught_up=False, wall_ms=BASE_MS * 2, monotonic_ms=0))
+        reading = clock.read(caught_up=False, wall_ms=BASE_MS * 2, monotonic_ms=0)
+        events = [] if reading is None else self.aligner.advance(reading)
         yield "advance", len(records)
         self.settle(items, placements, events)
         yield "done", len(records)
