@@ -27,7 +27,7 @@ class PartitionClock:
             timestamp_ms: the record's Kafka timestamp, epoch milliseconds.
             wall_ms: the wall clock, which bounds what a timestamp may claim.
         """
-        read_ms = timestamp_ms if timestamp_ms < wall_ms else wall_ms
+        read_ms = min(timestamp_ms, wall_ms)
         if self._now_ms is None or read_ms > self._now_ms:
             self._now_ms = read_ms
         self._last_monotonic_ms = None

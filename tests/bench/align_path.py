@@ -137,9 +137,8 @@ class Path:
         for record, item in zip(records, items, strict=True):
             trackers[record.topic].add(record.offset, item.source_id, counted_end_ms(item) - OUT_OF_ORDERNESS_MS)
         yield "mark", len(records)
-        clock, readings = self.clock, []
-        for record in records:
-            readings.append(clock.observe(record.timestamp, wall_ms=BASE_MS * 2))
+        clock = self.clock
+        readings = [clock.observe(record.timestamp, wall_ms=BASE_MS * 2) for record in records]
         yield "clock", len(records)
         add = self.aligner.add
         placements = [add(item, reading) for item, reading in zip(items, readings, strict=True)]
