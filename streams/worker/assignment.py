@@ -102,7 +102,8 @@ class Assignment:
             work = self._partitions.get(number)
             if work is not None:  # otherwise it joins (again), and its records are fetched again
                 # A task of the partition, so that its end ends the wait for a store that is away.
-                await asyncio.wait({work.tasks.spawn(work.accept(of_number))})
+                reader = source.reader(number, list(self._topics))
+                await asyncio.wait({work.tasks.spawn(work.accept(of_number, reader))})
         if self._services.readiness.is_dependency_away:
             return  # time stands still with what was read: being unable to answer is nobody's silence
         for number in self._in_order_of_need() if self._budget.is_full else list(self._partitions):

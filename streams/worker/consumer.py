@@ -222,6 +222,10 @@ class _Reader:
         state = self._state(topic)
         return state is None or state.position < _end(state)
 
+    def fetched_ms(self, topic: str) -> int:
+        state = self._state(topic)
+        return 0 if state is None else int(state.timestamp)
+
     def position(self, topic: str) -> int | None:
         state = self._state(topic)
         return None if state is None else state.position

@@ -103,13 +103,14 @@ class PartitionWork:
         """The least start of the windows that still take items."""
         return self._path.aligner.oldest_open_start_ms
 
-    async def accept(self, batches: Mapping[str, Sequence[KafkaRecord]]) -> None:
+    async def accept(self, batches: Mapping[str, Sequence[KafkaRecord]], reader: PartitionReader) -> None:
         """Take a fetched batch, each topic in partition order; waits for what the store knows of new sources."""
+        fetched_ms = {topic: reader.fetched_ms(topic) for topic in batches}
         new_keys = {record.key for records in batches.values() for record in records} - self._restored_keys
         if new_keys:
             await self._restore(new_keys)
         for topic, records in batches.items():
-            self._path.accept(topic, records)
+            self._path.accept(topic, records, fetched_ms[topic])
 
     def process(self, reader: PartitionReader, at_most: int) -> int:
         """Align up to `at_most` of the records taken, and start their encoding; lets time pass.

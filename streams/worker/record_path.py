@@ -22,6 +22,9 @@ class PartitionReader(Protocol):
     def has_unread(self, topic: str) -> bool:
         """Whether the broker holds records of the topic that were not fetched, or may hold some."""
 
+    def fetched_ms(self, topic: str) -> int:
+        """When the latest fetch of the topic was answered, epoch milliseconds; the same for all topics of one fetch."""
+
     def is_caught_up(self) -> bool:
         """Whether fetches answered within the last second show that everything was fetched, in all topics."""
 
@@ -96,14 +99,23 @@ class RecordPath:
         self._monotonic_ms = monotonic_ms
         self._merge = PartitionMerge(topics)
         self._clock = PartitionClock()
+        self._as_of_ms = 0
 
     @property
     def wanted_topics(self) -> Iterable[str]:
         """Topics of which more should be fetched now."""
         return self._merge.wanted
 
-    def accept(self, topic: str, records: Sequence[KafkaRecord]) -> None:
-        """Take a fetched batch of one topic, in partition order."""
+    def accept(self, topic: str, records: Sequence[KafkaRecord], fetched_ms: int) -> None:
+        """Take a fetched batch of one topic, in partition order.
+
+        Args:
+            topic: of the records.
+            records: as fetched.
+            fetched_ms: as the reader said when they came. Another topic counts as fully read only as of a fetch that
+                was answered no earlier: what came into it before these records must not be passed by.
+        """
+        self._as_of_ms = max(self._as_of_ms, fetched_ms)
         self._merge.extend(topic, records)
 
     def process(self, reader: PartitionReader, at_most: int) -> int:
@@ -116,7 +128,11 @@ class RecordPath:
         """
         count = 0
         trackers = self._position.trackers
-        for record in islice(self._merge.pop_ready(reader.has_unread), at_most):
+
+        def may_have_unread(topic: str) -> bool:
+            return reader.has_unread(topic) or reader.fetched_ms(topic) < self._as_of_ms
+
+        for record in islice(self._merge.pop_ready(may_have_unread), at_most):
             count += 1
             tracker = trackers[record.topic]
             if not tracker.is_new(record.offset):
