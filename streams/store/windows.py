@@ -80,6 +80,12 @@ class AgreedWindows(_Kept):
             if cut != following
         ]
 
+    def continues(self, other: "AgreedWindows") -> bool:
+        """Whether this came of `other` by one or more changes."""
+        count = len(other.earlier)
+        before = [*self.earlier[count:]][:1]
+        return self.earlier[:count] == other.earlier and [each.cuts for each in before] == [other.cuts]
+
 
 def encode_windows(windows: AgreedWindows) -> bytes:
     """JSON with sorted keys: equal settings have equal bytes, which compare-and-set relies on."""

@@ -18,7 +18,6 @@ from streams.align import (
     WindowClosed,
     WindowRevised,
     WindowSealed,
-    windows_of,
 )
 from streams.errors import Fenced, PoisonItem
 from streams.records import Item, ItemLimits, KafkaRecord, SourceState, source_id_of_key
@@ -205,7 +204,8 @@ class PartitionWork:
     def _settings_for(self, source_id: str) -> AlignSettings:
         settings = self._settings.get(source_id)
         if settings is None:
-            settings = self._settings[source_id] = align_settings(self._services.settings, source_id)
+            services = self._services
+            settings = self._settings[source_id] = align_settings(services.settings, services.windows, source_id)
         return settings
 
     async def _restore(self, keys: Iterable[bytes | None]) -> None:
@@ -220,8 +220,8 @@ class PartitionWork:
         writer, outbox = self._services.writer, self._services.outbox
         final_through_ms = await writer.final_through_ms(source_ids)
         for source_id, through_ms in final_through_ms.items():
-            size_ms = self._settings_for(source_id).size_ms
-            last = await writer.get(detection_id(source_id, through_ms - size_ms, through_ms))
+            last_start_ms = self._settings_for(source_id).last_start_by(through_ms)
+            last = await writer.get(detection_id(source_id, last_start_ms, through_ms))
             if last is not None and last.final:
                 await outbox.tell(last, self._group_of(source_id))
         for source_id in source_ids:
@@ -257,9 +257,8 @@ class PartitionWork:
 
     async def _settle_late(self, record: KafkaRecord, item: Item, late_for: int) -> None:
         """Tell what was read again from what is late."""
-        settings = self._settings_for(item.source_id)
-        starts_ms = windows_of(item.start_ms, item.end_ms, settings.size_ms, settings.hop_ms)
-        if await self._final_windows.account_for(item, starts_ms, settings.size_ms):
+        spans = self._settings_for(item.source_id).spans_of(item.start_ms, item.end_ms)
+        if await self._final_windows.account_for(item, spans):
             metrics.READ_AGAIN.labels(item.modality).inc()
             self._done(item)
             return
