@@ -172,19 +172,21 @@ class Source(Generic[ItemT]):
         self._changes.presence(before, PresenceChanged(self.source_id, modality, after, since_ms, at_ms))
 
     def _place(self, item: ItemT, own_watermark_ms: int, now_ms: int) -> Placement[ItemT]:
-        starts_ms: Sequence[int] = windows_of(item.start_ms, item.end_ms, self._size_ms, self._hop_ms)
-        if starts_ms[0] < self._since_ms:
-            starts_ms = [start_ms for start_ms, _ in self.settings.spans_of(item.start_ms, item.end_ms)]
+        present_ms = windows_of(item.start_ms, item.end_ms, self._size_ms, self._hop_ms)
+        starts_ms: Sequence[int] = present_ms
+        first_ms = present_ms.start
         passed_ms = self.watermarks.seal_ms
         if passed_ms < own_watermark_ms:  # noqa: PLR1730 - once per item; max() takes ten times as long
             passed_ms = own_watermark_ms
         late_through_ms = passed_ms - self._keep_ms
-        if late_through_ms < self._since_ms:
+        if first_ms < self._since_ms:
+            starts_ms = [start_ms for start_ms, _ in self.settings.spans_of(item.start_ms, item.end_ms)]
+            first_ms = starts_ms[0]
             late_through_ms = self.settings.last_start_by(passed_ms - self.settings.allowed_lateness_ms)
         if late_through_ms < self._sealed_through_ms:  # noqa: PLR1730 - as above
             late_through_ms = self._sealed_through_ms
         late_for = held_by = 0
-        if starts_ms[0] <= late_through_ms:
+        if first_ms <= late_through_ms:
             late_for = bisect_right(starts_ms, late_through_ms)
             starts_ms = starts_ms[late_for:]
         item_id = item.item_id
@@ -237,15 +239,14 @@ class Source(Generic[ItemT]):
 
     def _follow_watermarks(self) -> None:
         last_closed_ms = self.watermarks.source_ms - self._size_ms
-        if last_closed_ms < self._since_ms:
+        last_sealed_ms = self.watermarks.seal_ms - self._keep_ms
+        if last_sealed_ms < self._since_ms:
             last_closed_ms = self.settings.last_start_by(self.watermarks.source_ms)
+            last_sealed_ms = self.settings.last_start_by(self.watermarks.seal_ms - self.settings.allowed_lateness_ms)
         while self._to_close and self._to_close[0] <= last_closed_ms:
             window = self.windows.get(heappop(self._to_close))
             if window is not None and window.closed_by is None:
                 self._close(window, ClosedBy.WATERMARK)
-        last_sealed_ms = self.watermarks.seal_ms - self._keep_ms
-        if last_sealed_ms < self._since_ms:
-            last_sealed_ms = self.settings.last_start_by(self.watermarks.seal_ms - self.settings.allowed_lateness_ms)
         while self._to_seal and self._to_seal[0] <= last_sealed_ms:
             self._seal_next(SealedBy.WATERMARK)
 
