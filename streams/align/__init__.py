@@ -12,6 +12,7 @@ played again. One `Aligner` serves one partition number, which all topics of the
 
 from streams.align.aligner import Aligner
 from streams.align.clock import ReadClock
+from streams.align.earlier import EarlierWindows
 from streams.align.events import (
     AlignEvent,
     PresenceChanged,
@@ -33,6 +34,7 @@ __all__ = [
     "AlignSettings",
     "Aligner",
     "ClosedBy",
+    "EarlierWindows",
     "ModalityState",
     "Placement",
     "Presence",

@@ -6,6 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from processors.modality import Modality
+from streams.align.earlier import ALWAYS_MS, EarlierWindows, refuse_gaps
+from streams.align.windows import windows_of
 
 __all__ = ["AlignSettings", "Role"]
 
@@ -44,9 +46,13 @@ class AlignSettings:
         max_open_ms: read-clock time after which a window is closed whatever is missing, and after which a source that
             brings nothing counts as vanished.
         roles: the role of each modality; one that is not listed is absent.
+        earlier: the cuts before this one, in order of time. Of each, the windows that end at its `until_ms` or before,
+            and start at the `until_ms` of the one before it or after; of this one those that start at the last
+            `until_ms` or after. So every moment is in some window, and of two windows the one that starts later ends
+            later.
 
     Raises:
-        ValueError: a setting is out of its range, or every modality is absent.
+        ValueError: a setting is out of its range, every modality is absent, or a moment would be in no window.
     """
 
     size_ms: int = 4_000
@@ -56,6 +62,7 @@ class AlignSettings:
     idle_timeout_ms: int = 5_000
     max_open_ms: int = 30_000
     roles: Mapping[Modality, Role] = field(default_factory=_default_roles, hash=False)
+    earlier: tuple[EarlierWindows, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "roles", MappingProxyType(dict(self.roles)))
@@ -81,6 +88,51 @@ class AlignSettings:
                 f"align settings: roles are {dict(self.roles)}, expected at least one modality that is required or "
                 "optional: nothing would ever enter a window; give one of them a role"
             )
+        refuse_gaps(self.earlier, self.hop_ms)
+
+    @property
+    def since_ms(self) -> int:
+        """From when on windows are of this cut and not of an earlier one."""
+        return self.earlier[-1].until_ms if self.earlier else ALWAYS_MS
+
+    def spans_of(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+        """Start and end of the windows that an item belongs to, of whichever cut.
+
+        Args:
+            start_ms: beginning of the item, epoch milliseconds; may be negative.
+            end_ms: its end, exclusive; not after the start, the item is a point.
+
+        Returns:
+            In order of start, never empty.
+        """
+        spans: list[tuple[int, int]] = []
+        since_ms = ALWAYS_MS
+        for cut in self.earlier:
+            starts_ms = windows_of(start_ms, end_ms, cut.size_ms, cut.hop_ms)
+            last_ms = cut.until_ms - cut.size_ms
+            spans += [(each_ms, each_ms + cut.size_ms) for each_ms in starts_ms if since_ms <= each_ms <= last_ms]
+            since_ms = cut.until_ms
+        starts_ms = windows_of(start_ms, end_ms, self.size_ms, self.hop_ms)
+        return spans + [(each_ms, each_ms + self.size_ms) for each_ms in starts_ms if since_ms <= each_ms]
+
+    def end_of(self, start_ms: int) -> int:
+        """The end of the window that starts at `start_ms`."""
+        for cut in self.earlier:
+            if start_ms < cut.until_ms:
+                return start_ms + cut.size_ms
+        return start_ms + self.size_ms
+
+    def last_start_by(self, end_ms: int) -> int:
+        """A bound on starts: the windows that start there or before are those that end at `end_ms` or before.
+
+        If a window ends at `end_ms`, it is the start of that one.
+        """
+        start_ms = end_ms - self.size_ms
+        for cut in reversed(self.earlier):
+            if start_ms >= cut.until_ms:
+                break
+            start_ms = min(end_ms, cut.until_ms) - cut.size_ms
+        return start_ms
 
 
 def _check(name: str, got: int, *, at_least: int, mend: str) -> None:

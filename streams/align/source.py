@@ -1,7 +1,8 @@
 """One source: its watermarks, its windows, and the rules between them."""
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
@@ -38,6 +39,7 @@ class Source(Generic[ItemT]):
         "_opened",
         "_out_of_orderness_ms",
         "_sealed_through_ms",
+        "_since_ms",
         "_size_ms",
         "_to_close",
         "_to_seal",
@@ -59,6 +61,8 @@ class Source(Generic[ItemT]):
         self._changes = changes
         self._size_ms = settings.size_ms
         self._hop_ms = settings.hop_ms
+        # Windows that start before it are of an earlier cut; the settings know them, at a price.
+        self._since_ms = settings.since_ms
         self._out_of_orderness_ms = settings.out_of_orderness_ms
         self._keep_ms = settings.size_ms + settings.allowed_lateness_ms
         # The largest start sealed otherwise than by the watermark, which `seal_ms - _keep_ms` tells.
@@ -130,10 +134,13 @@ class Source(Generic[ItemT]):
             # What stands in for an idle modality moves with the read clock, and may reach an end by itself. One that
             # it has reached already waits for another modality, whose next item will settle it.
             idle_timeout_ms = self.settings.idle_timeout_ms
-            if self._to_close and (due_ms := self._to_close[0] + self._size_ms + idle_timeout_ms) > clock.now_ms:
-                wake_ms = min(wake_ms, due_ms)
-            if self._to_seal and (due_ms := self._to_seal[0] + self._keep_ms + idle_timeout_ms) > clock.now_ms:
-                wake_ms = min(wake_ms, due_ms)
+            if self._to_close:
+                due_ms = self.settings.end_of(self._to_close[0]) + idle_timeout_ms
+                wake_ms = min(wake_ms, due_ms) if due_ms > clock.now_ms else wake_ms
+            if self._to_seal:
+                keep_ms = self.settings.allowed_lateness_ms + idle_timeout_ms
+                due_ms = self.settings.end_of(self._to_seal[0]) + keep_ms
+                wake_ms = min(wake_ms, due_ms) if due_ms > clock.now_ms else wake_ms
         return wake_ms
 
     @property
@@ -158,23 +165,29 @@ class Source(Generic[ItemT]):
             if mark is not None:
                 mark.watermark_ms = max(mark.watermark_ms, watermark_ms)
         if final_through_ms is not None:
-            self.seal_through(final_through_ms - self._size_ms)
+            self.seal_through(self.settings.last_start_by(final_through_ms))
         self.rise(clock)
 
     def _tell(self, modality: Modality, before: Presence, after: Presence, since_ms: int, at_ms: int) -> None:
         self._changes.presence(before, PresenceChanged(self.source_id, modality, after, since_ms, at_ms))
 
     def _place(self, item: ItemT, own_watermark_ms: int, now_ms: int) -> Placement[ItemT]:
-        starts_ms = windows_of(item.start_ms, item.end_ms, self._size_ms, self._hop_ms)
+        present_ms = windows_of(item.start_ms, item.end_ms, self._size_ms, self._hop_ms)
+        starts_ms: Sequence[int] = present_ms
+        first_ms = present_ms.start
         passed_ms = self.watermarks.seal_ms
         if passed_ms < own_watermark_ms:  # noqa: PLR1730 - once per item; max() takes ten times as long
             passed_ms = own_watermark_ms
         late_through_ms = passed_ms - self._keep_ms
+        if first_ms < self._since_ms:
+            starts_ms = [start_ms for start_ms, _ in self.settings.spans_of(item.start_ms, item.end_ms)]
+            first_ms = starts_ms[0]
+            late_through_ms = self.settings.last_start_by(passed_ms - self.settings.allowed_lateness_ms)
         if late_through_ms < self._sealed_through_ms:  # noqa: PLR1730 - as above
             late_through_ms = self._sealed_through_ms
         late_for = held_by = 0
-        if starts_ms.start <= late_through_ms:
-            late_for = len(range(starts_ms.start, min(late_through_ms + 1, starts_ms.stop), self._hop_ms))
+        if first_ms <= late_through_ms:
+            late_for = bisect_right(starts_ms, late_through_ms)
             starts_ms = starts_ms[late_for:]
         item_id = item.item_id
         windows = self.windows
@@ -193,7 +206,8 @@ class Source(Generic[ItemT]):
         return Placement(placed, late_for, held_by)
 
     def _open(self, start_ms: int, now_ms: int) -> Window[ItemT]:
-        window: Window[ItemT] = Window(self.source_id, start_ms, start_ms + self._size_ms, now_ms)
+        end_ms = start_ms + self._size_ms if start_ms >= self._since_ms else self.settings.end_of(start_ms)
+        window: Window[ItemT] = Window(self.source_id, start_ms, end_ms, now_ms)
         self.windows[start_ms] = window
         heappush(self._to_seal, start_ms)
         if window.end_ms <= self.watermarks.source_ms:
@@ -225,11 +239,14 @@ class Source(Generic[ItemT]):
 
     def _follow_watermarks(self) -> None:
         last_closed_ms = self.watermarks.source_ms - self._size_ms
+        last_sealed_ms = self.watermarks.seal_ms - self._keep_ms
+        if last_sealed_ms < self._since_ms:
+            last_closed_ms = self.settings.last_start_by(self.watermarks.source_ms)
+            last_sealed_ms = self.settings.last_start_by(self.watermarks.seal_ms - self.settings.allowed_lateness_ms)
         while self._to_close and self._to_close[0] <= last_closed_ms:
             window = self.windows.get(heappop(self._to_close))
             if window is not None and window.closed_by is None:
                 self._close(window, ClosedBy.WATERMARK)
-        last_sealed_ms = self.watermarks.seal_ms - self._keep_ms
         while self._to_seal and self._to_seal[0] <= last_sealed_ms:
             self._seal_next(SealedBy.WATERMARK)
 

@@ -4,7 +4,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from processors.modality import Modality
@@ -178,6 +178,9 @@ class WindowSettings(_Section):
     """A modality that brings nothing for so long holds nobody back."""
     max_open_s: Seconds = 30.0
     """A window is answered after so long, whatever is missing."""
+    effective_from_ms: Positive | None = None
+    """Moment in event time, epoch milliseconds, from which on changed `size_ms` and `hop_ms` hold, those of `sources`
+    included; what went before keeps its windows. Without it workers refuse to change them."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -221,6 +224,13 @@ class SourceSettings(_Section):
     """Keys of `windows` that differ."""
     modalities: dict[str, RoleName] = {}
     """Keys of `modalities` that differ."""
+
+    @field_validator("windows")
+    @classmethod
+    def _one_moment_for_all(cls, windows: dict[str, int | float]) -> dict[str, int | float]:
+        if "effective_from_ms" in windows:
+            raise ValueError("effective_from_ms holds for all sources; set it in the section `windows`")
+        return windows
 
 
 class SourceView(_Section):

@@ -15,9 +15,11 @@ Readers need neither fence nor check. `docs/reference/redis.md` documents every 
 from streams.store.identity import detection_id, items_digest
 from streams.store.positions import Position
 from streams.store.store import Store
+from streams.store.windows import AgreedWindows, WindowCut, WindowCuts, WindowsBefore
 from streams.store.writes import Answer, Fence, Finalise, MoveStatus, Put, SealedBy, Status
 
 __all__ = [
+    "AgreedWindows",
     "Answer",
     "Fence",
     "Finalise",
@@ -27,6 +29,9 @@ __all__ = [
     "SealedBy",
     "Status",
     "Store",
+    "WindowCut",
+    "WindowCuts",
+    "WindowsBefore",
     "detection_id",
     "items_digest",
 ]

@@ -11,10 +11,10 @@ from streams.errors import ContractBroken
 from streams.records import DETECTION_SCHEMA, Detection
 from streams.store.keys import Keys
 from streams.store.positions import Position, position_of_hash
+from streams.store.windows import AgreedWindows, windows_of_json
 
 __all__ = [
     "Span",
-    "agree_on",
     "list_detections",
     "parse_detection",
     "read_detection",
@@ -24,6 +24,7 @@ __all__ = [
     "read_generation",
     "read_position",
     "read_sources",
+    "read_windows",
 ]
 
 # A page of detections is about a megabyte on the wire.
@@ -143,10 +144,11 @@ async def read_generation(redis: Redis, key: str) -> str | None:
     return None if mark is None else mark.decode()
 
 
-async def agree_on(redis: Redis, key: str, text: str) -> str:
-    """What stands under a key: `text`, unless something stood there before."""
-    async with redis.pipeline(transaction=True) as pipeline:
-        pipeline.set(key, text, nx=True)
-        pipeline.get(key)
-        stored = (await pipeline.execute())[1]
-    return cast("bytes", stored).decode()
+async def read_windows(redis: Redis, key: str) -> AgreedWindows | None:
+    """The window settings under a key.
+
+    Raises:
+        ContractBroken: what is stored is not in a shape that is known.
+    """
+    text = cast("bytes | None", await redis.get(key))
+    return None if text is None else windows_of_json(text, key)

@@ -14,6 +14,7 @@ from streams.store.keys import DEFAULT_PREFIX, Keys
 from streams.store.positions import Position
 from streams.store.scripts import ScriptCall, run_scripts
 from streams.store.server import refuse_unfit_server
+from streams.store.windows import AgreedWindows, windows_of_json
 from streams.store.write_calls import WriteCalls
 from streams.store.writes import Answer, Fence, Finalise, MoveStatus, Put, SealedBy, Status
 
@@ -145,10 +146,31 @@ class Store:
         [stored] = await self._run("begin generation", [self._calls.begin_generation(mark, group, positions)])
         return bool(stored.decode() == mark)
 
-    async def agree_on_windows(self, group: str, text: str) -> str:
-        """The window settings that the group's answers were made with: `text`, if there were none before."""
+    async def read_windows(self, group: str) -> AgreedWindows | None:
+        """The window settings that the group's answers are made with; None before its first worker.
+
+        Raises:
+            ContractBroken: what is stored is not in a shape that is known.
+        """
         key = self._keys.windows(group)
-        return await self._connection.run("windows", lambda redis: readers.agree_on(redis, key, text))
+        return await self._connection.run("windows", lambda redis: readers.read_windows(redis, key))
+
+    async def agree_on_windows(self, group: str, expected: AgreedWindows | None, new: AgreedWindows) -> AgreedWindows:
+        """Set the window settings of a group, if they still are what is expected.
+
+        Args:
+            group: consumer group.
+            expected: what was read; None when there should be none.
+            new: in force from now on, with `expected` among its earlier ones where windows were made with it.
+
+        Returns:
+            What is in force: `new`, or what someone else has set.
+
+        Raises:
+            ContractBroken: what is stored is not in a shape that is known.
+        """
+        [stored] = await self._run("agree on windows", [self._calls.agree_on_windows(group, expected, new)])
+        return windows_of_json(stored, self._keys.windows(group))
 
     async def reopen(self, detection: Detection, made_from: str | None) -> Answer:
         """Revise a final answer, which stays final; only a replay of dead letters does it.

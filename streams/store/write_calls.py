@@ -14,6 +14,7 @@ from streams.store.positions import (
     watermark_field,
 )
 from streams.store.scripts import Script, ScriptCall
+from streams.store.windows import AgreedWindows, encode_windows
 from streams.store.writes import Fence, Finalise, Put
 
 __all__ = ["FINAL_THROUGH_LIFETIMES", "WriteCalls", "coverage_counters"]
@@ -56,6 +57,7 @@ class WriteCalls:
         self._take_token = Script.read("take_token")
         self._move_position = Script.read("move_position")
         self._begin_generation = Script.read("begin_generation")
+        self._agree_on_windows = Script.read("agree_on_windows")
 
     def put(self, put: Put) -> ScriptCall:
         """`put.lua` for one revision of a window."""
@@ -163,3 +165,8 @@ class WriteCalls:
         keys = [self._keys.position(group, number) for number in positions]
         offsets = [encode_offsets(next_offsets) if next_offsets else b"" for next_offsets in positions.values()]
         return ScriptCall(self._begin_generation, [self._keys.generation, *keys], [mark, POSITION_VERSION, *offsets])
+
+    def agree_on_windows(self, group: str, expected: AgreedWindows | None, new: AgreedWindows) -> ScriptCall:
+        """`agree_on_windows.lua` for one group."""
+        expected_json = b"" if expected is None else encode_windows(expected)
+        return ScriptCall(self._agree_on_windows, [self._keys.windows(group)], [expected_json, encode_windows(new)])

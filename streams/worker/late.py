@@ -44,16 +44,20 @@ class FinalWindows:
         self._services = services
         self._remembered: OrderedDict[str, _Final | None] = OrderedDict()
 
-    async def account_for(self, item: Item, starts_ms: Iterable[int], size_ms: int) -> bool:
-        """Whether an item whose windows have all been sealed is done: a final window knows it, or all have expired."""
+    async def account_for(self, item: Item, spans: Iterable[tuple[int, int]]) -> bool:
+        """Whether an item whose windows have all been sealed is done: a final window knows it, or all have expired.
+
+        Args:
+            item: that came.
+            spans: start and end of its windows.
+        """
         retention_ms = self._services.settings.retention.detections_s * 1000
         has_expired = True
-        for start_ms in starts_ms:
-            window_id = detection_id(item.source_id, start_ms, start_ms + size_ms)
-            final = await self._find(window_id)
+        for start_ms, end_ms in spans:
+            final = await self._find(detection_id(item.source_id, start_ms, end_ms))
             if final is not None and final.accounts_for(item):
                 return True
-            has_expired &= final is None and start_ms + size_ms < self._services.wall_ms() - retention_ms
+            has_expired &= final is None and end_ms < self._services.wall_ms() - retention_ms
         return has_expired
 
     async def _find(self, window_id: str) -> _Final | None:

@@ -18,7 +18,6 @@ from streams.align import (
     WindowClosed,
     WindowRevised,
     WindowSealed,
-    windows_of,
 )
 from streams.errors import Fenced, PoisonItem
 from streams.records import Item, ItemLimits, KafkaRecord, SourceState, source_id_of_key
@@ -217,7 +216,8 @@ class PartitionWork:
     def _settings_for(self, source_id: str) -> AlignSettings:
         settings = self._settings.get(source_id)
         if settings is None:
-            settings = self._settings[source_id] = align_settings(self._services.settings, source_id)
+            services = self._services
+            settings = self._settings[source_id] = align_settings(services.settings, services.windows, source_id)
         return settings
 
     async def _restore(self, keys: Iterable[bytes | None]) -> None:
@@ -232,7 +232,7 @@ class PartitionWork:
         writer, outbox = self._services.writer, self._services.outbox
         final_through_ms = await writer.final_through_ms(source_ids)
         last_ids = [
-            detection_id(source_id, through_ms - self._settings_for(source_id).size_ms, through_ms)
+            detection_id(source_id, self._settings_for(source_id).last_start_by(through_ms), through_ms)
             for source_id, through_ms in final_through_ms.items()
         ]
         last = [detection for detection in await writer.get_many(last_ids) if detection.final]
@@ -270,9 +270,8 @@ class PartitionWork:
 
     async def _settle_late(self, record: KafkaRecord, item: Item, late_for: int) -> None:
         """Tell what was read again from what is late."""
-        settings = self._settings_for(item.source_id)
-        starts_ms = windows_of(item.start_ms, item.end_ms, settings.size_ms, settings.hop_ms)
-        if await self._final_windows.account_for(item, starts_ms, settings.size_ms):
+        spans = self._settings_for(item.source_id).spans_of(item.start_ms, item.end_ms)
+        if await self._final_windows.account_for(item, spans):
             metrics.READ_AGAIN.labels(item.modality).inc()
             self._done(item)
             return

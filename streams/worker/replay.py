@@ -16,20 +16,20 @@ from typing import TypeVar
 from processors.modality import Modality
 from processors.models.labels import load_thresholds
 from processors.models.spec import FUSION
-from streams.align import windows_of
 from streams.dead_letters import BuriedLetter, read_whole
 from streams.errors import ConfigurationError, PoisonItem
 from streams.inference import ModelClient, TritonServer, check_models
 from streams.kafka_ranges import KafkaRanges, brokers_of
 from streams.records import DeadLetter, Item, ItemLimits, parse_item
 from streams.settings import Settings
-from streams.store import Store, detection_id
+from streams.store import AgreedWindows, Store, detection_id
 from streams.worker.encoders import ItemEncoders
 from streams.worker.outbox import Outbox
 from streams.worker.readiness import Readiness
 from streams.worker.remake import Remade, WindowRemaker
 from streams.worker.send_again import OriginProducer, as_sent_again
-from streams.worker.services import Fuser
+from streams.worker.services import Fuser, align_settings
+from streams.worker.window_change import cuts_of
 
 __all__ = ["Replayed", "Replayer", "open_replayer"]
 
@@ -64,9 +64,10 @@ class Replayed:
 class Replayer:
     """Replays dead letters one after another."""
 
-    def __init__(self, remaker: WindowRemaker, origin: OriginProducer) -> None:
+    def __init__(self, remaker: WindowRemaker, windows: AgreedWindows, origin: OriginProducer) -> None:
         """Made by `open_replayer`."""
         self._remaker = remaker
+        self._windows = windows
         self._origin = origin
 
     async def replay(self, buried: BuriedLetter) -> Replayed:
@@ -95,9 +96,8 @@ class Replayer:
             return Replayed(letter.id, refused=f"{item.modality} is absent from {item.source_id} (modalities)")
         again = as_sent_again(letter, item)
         added = await self._remaker.encoded(item)
-        size_ms = view.windows.size_ms
-        starts = windows_of(item.start_ms, item.end_ms, size_ms, view.windows.hop_ms)
-        spans = [(start_ms, start_ms + size_ms) for start_ms in starts]
+        settings = align_settings(self._remaker.settings, self._windows, item.source_id)
+        spans = settings.spans_of(item.start_ms, item.end_ms)
         final = await self._final(item.source_id, spans)
         known_ids = {item.item_id, parse_item(again, item.modality, self._remaker.limits).item_id}
         windows = [await self._remaker.add(added, known_ids, span) for span in spans if span in final]
@@ -138,7 +138,7 @@ async def open_replayer(settings: Settings) -> AsyncGenerator[Replayer, None]:
         settings: with the addresses of Kafka, Redis and Triton.
 
     Raises:
-        ConfigurationError: an address is missing, or the store is not as it must be.
+        ConfigurationError: an address is missing, the store is not as it must be, or the workers' windows are others.
         ContractBroken: a served model differs from its spec.
         DependencyUnavailable: Kafka, Redis or Triton does not answer.
     """
@@ -148,6 +148,7 @@ async def open_replayer(settings: Settings) -> AsyncGenerator[Replayer, None]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.connect(settings, _wall_ms))
         await store.check()
+        windows = await _agreed_windows(store, settings)
         executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
         stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
         triton = TritonServer(settings.triton.grpc)
@@ -173,7 +174,20 @@ async def open_replayer(settings: Settings) -> AsyncGenerator[Replayer, None]:
             ItemLimits(limits.max_item_bytes, limits.max_item_ms, limits.max_future_ms),
             _wall_ms,
         )
-        yield Replayer(remaker, await stack.enter_async_context(OriginProducer(settings)))
+        yield Replayer(remaker, windows, await stack.enter_async_context(OriginProducer(settings)))
+
+
+async def _agreed_windows(store: Store, settings: Settings) -> AgreedWindows:
+    """What the workers of the group go by; a replay that made other windows would add to their answers."""
+    own, group = cuts_of(settings), settings.kafka.group
+    stored = await store.read_windows(group)
+    if stored is not None and stored.cuts != own:
+        raise ConfigurationError(
+            f"these settings make windows of {own}, the workers of group {group} make windows of {stored.cuts}; give a "
+            "replay the workers' settings (size_ms and hop_ms of windows and sources.ID.windows)",
+            code="configuration.windows",
+        )
+    return stored or AgreedWindows(cuts=own)
 
 
 def _wall_ms() -> int:

@@ -29,6 +29,7 @@ from streams.worker.outbox import Outbox
 from streams.worker.overload import Shedder
 from streams.worker.readiness import Readiness
 from streams.worker.services import Fuser, Services, StoreWriter, encoding_turns
+from streams.worker.window_agreement import WindowAgreement
 
 __all__ = ["run_worker"]
 
@@ -92,12 +93,13 @@ async def _serve(settings: Settings, name: str, health_host: str, health_port: i
             await asyncio.wait({starting})
             return
         # Reading comes last: everything that a record needs is there.
-        await _consume(settings, name, await starting, readiness, stop)
+        services, agreement = await starting
+        await _consume(settings, name, services, readiness, agreement, stop)
 
 
 async def _start(
     settings: Settings, name: str, health_host: str, health_port: int, readiness: Readiness, stack: AsyncExitStack
-) -> Services:
+) -> tuple[Services, WindowAgreement]:
     """Start what records need, in this order; `stack` stops it in the reverse."""
     liveness = Liveness(_monotonic_ms, lambda: bool(readiness.missing))
     if settings.kafka.brokers is None or settings.redis.url is None or settings.triton.grpc is None:
@@ -107,6 +109,9 @@ async def _start(
     # The store before any work: a store that evicts is refused before anything is read.
     store = await stack.enter_async_context(Store.connect(settings, _wall_ms))
     await readiness.until_available("redis", store.check)
+    # What windows there are, before anything else is waited for: only a person can mend a difference.
+    agreement = WindowAgreement(store, settings, readiness, _wall_ms)
+    windows = await agreement.reach()
     # The models next: a wrong model is found before the first item is encoded.
     executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
     stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
@@ -125,8 +130,9 @@ async def _start(
     writer = StoreWriter(store, readiness)
     stack.push_async_callback(writer.close)
     topics = [settings.kafka.topics.of(modality) for modality in Modality]
-    return Services(
+    services = Services(
         settings,
+        windows,
         encoders,
         fuser,
         writer,
@@ -140,6 +146,9 @@ async def _start(
         _wall_ms,
         _monotonic_ms,
     )
+    # The wait for models and topics may have been long.
+    await agreement.verify(windows)
+    return services, agreement
 
 
 async def _connected(settings: Settings, readiness: Readiness, name: str) -> Outbox:
@@ -148,19 +157,26 @@ async def _connected(settings: Settings, readiness: Readiness, name: str) -> Out
 
 
 async def _consume(
-    settings: Settings, name: str, services: Services, readiness: Readiness, stop: asyncio.Event
+    settings: Settings,
+    name: str,
+    services: Services,
+    readiness: Readiness,
+    agreement: WindowAgreement,
+    stop: asyncio.Event,
 ) -> None:
     intake = WorkerIntake(services, readiness)
     datadir = Path(settings.data_dir) / "faust" / name
     datadir.mkdir(parents=True, exist_ok=True)
     app = WorkerApp(settings, settings.kafka.brokers or "", name, intake, datadir)
     committing = asyncio.create_task(intake.commit_forever())
+    watching = asyncio.create_task(agreement.watch(services.windows))
     stopping = asyncio.create_task(stop.wait())
     crashed = asyncio.create_task(app._crashed.wait())  # noqa: SLF001 - mode has no public event for it
     try:
         await app.start()
         log.info("worker_started", group=settings.kafka.group)
-        await asyncio.wait({stopping, crashed, intake.failure, committing}, return_when=asyncio.FIRST_COMPLETED)
+        ends = {stopping, crashed, intake.failure, committing, watching}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if intake.failure.done():
             await intake.failure
         if crashed.done():
@@ -169,8 +185,10 @@ async def _consume(
             await committing
         await intake.finish()
         log.info("worker_drained")
+        if watching.done():
+            await watching
     finally:
-        for task in (committing, stopping, crashed):
+        for task in (committing, stopping, crashed, watching):
             task.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(app.stop(), _STOP_S)

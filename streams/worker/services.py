@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from processors.modality import Modality
 from processors.models.spec import FUSION
-from streams.align import AlignSettings, Role, Window
+from streams.align import AlignSettings, EarlierWindows, Role, Window
 from streams.errors import PoisonItem
 from streams.inference import Line, MicroBatcher, ModelClient, Trial
 from streams.records import Detection, Item
 from streams.settings import Settings
-from streams.store import Answer, Fence, Finalise, MoveStatus, Position, Put, Store
+from streams.store import AgreedWindows, Answer, Fence, Finalise, MoveStatus, Position, Put, Store
 from streams.worker.answer import FusionAnswer, fusion_inputs
 from streams.worker.encoders import Encoded, ItemEncoders
 from streams.worker.joining import PartitionJoiner
@@ -158,6 +158,7 @@ class Services:
 
     Attributes:
         settings: in force.
+        windows: that the group has agreed on, with those before them.
         encoders: items to content.
         fuser: windows to answers.
         writer: answers to the store.
@@ -173,6 +174,7 @@ class Services:
     """
 
     settings: Settings
+    windows: AgreedWindows
     encoders: ItemEncoders
     fuser: Fuser
     writer: StoreWriter
@@ -194,8 +196,8 @@ class Services:
         }
 
 
-def align_settings(settings: Settings, source_id: str) -> AlignSettings:
-    """The event-time settings in force for a source, in the aligner's terms."""
+def align_settings(settings: Settings, windows: AgreedWindows, source_id: str) -> AlignSettings:
+    """The event-time settings in force for a source, and its windows before, in the aligner's terms."""
     view = settings.for_source(source_id)
     return AlignSettings(
         size_ms=view.windows.size_ms,
@@ -205,6 +207,10 @@ def align_settings(settings: Settings, source_id: str) -> AlignSettings:
         idle_timeout_ms=round(view.windows.idle_timeout_s * 1000),
         max_open_ms=round(view.windows.max_open_s * 1000),
         roles={modality: Role(getattr(view.modalities, modality.value)) for modality in Modality},
+        earlier=tuple(
+            EarlierWindows(size_ms=cut.size_ms, hop_ms=cut.hop_ms, until_ms=until_ms)
+            for until_ms, cut in windows.earlier_of(source_id)
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from streams.settings import Settings
 from streams.worker.late import FinalWindows
 
 NOW_MS = 50_000
-STARTS_MS = range(0, 4_001, 2_000)
+SPANS_MS = [(start_ms, start_ms + 4_000) for start_ms in range(0, 4_001, 2_000)]
 
 
 def frame(offset, *, topic="v", partition=0):
@@ -57,7 +57,7 @@ def accounted(store):
     async def accounted(item, *, now_ms=NOW_MS):
         settings = Settings(retention={"detections_s": 60})
         services = SimpleNamespace(settings=settings, writer=store, wall_ms=lambda: now_ms)
-        return await FinalWindows(services).account_for(item, STARTS_MS, 4_000)
+        return await FinalWindows(services).account_for(item, SPANS_MS)
 
     return accounted
 

@@ -84,9 +84,3 @@ async def test_a_generation_begins_where_it_is_told_to(store, fence):
     await store.begin_generation("braid", {0: {}, 1: {"braid.video": 7, "braid.audio": 3}})
     assert await store.read_position("braid", 0) is None
     assert await store.read_position("braid", 1) == Position(next_offsets={"braid.video": 7, "braid.audio": 3})
-
-
-async def test_the_first_window_settings_of_a_group_stand(store):
-    assert await store.agree_on_windows("braid", "first") == "first"
-    assert await store.agree_on_windows("braid", "second") == "first"
-    assert await store.agree_on_windows("other", "second") == "second"

@@ -1,9 +1,20 @@
 """Random topics from a seed, ways to read them, and what must come out, computed from the whole list at once."""
 
-from align_model import Item, starts_by_looking
+from itertools import pairwise
+
+from align_model import Item, spans_by_looking
 
 from processors.modality import Modality
-from streams.align import Aligner, AlignSettings, PresenceChanged, ReadClock, WindowClosed, WindowSealed, counted_end_ms
+from streams.align import (
+    Aligner,
+    AlignSettings,
+    EarlierWindows,
+    PresenceChanged,
+    ReadClock,
+    WindowClosed,
+    WindowSealed,
+    counted_end_ms,
+)
 
 SOURCES = ("dock-1", "dock-2")
 # So long that nothing is ever idle, open for too long or vanished.
@@ -11,15 +22,40 @@ FOREVER = {"idle_timeout_ms": 10**9, "max_open_ms": 10**10}
 SPACING = {Modality.VIDEO: (70, 0), Modality.AUDIO: (100, 100), Modality.TRANSCRIPT: (330, 250)}
 
 
-def draw_settings(rng):
+def draw_cut(rng):
     size_ms = rng.choice([100, 250, 400])
+    return size_ms, rng.choice([size_ms, size_ms // 2, 70])
+
+
+def draw_settings(rng, changes=None):
+    """Half of the settings without a change, unless their number is given."""
+    changes = rng.choice([0, 0, 1, 2]) if changes is None else changes
+    cuts = [draw_cut(rng) for _ in range(changes + 1)]
+    size_ms, hop_ms = cuts[-1]
     return AlignSettings(
         size_ms=size_ms,
-        hop_ms=rng.choice([size_ms, size_ms // 2, 70]),
+        hop_ms=hop_ms,
         out_of_orderness_ms=rng.choice([0, 50]),
         allowed_lateness_ms=rng.choice([0, 100, 600]),
+        earlier=earlier_windows(cuts, rng.choice([300, 1_000, 2_000])),
         **FOREVER,
     )
+
+
+def earlier_windows(cuts, not_before_ms):
+    """All cuts but the last, each until the first moment that ends one of its windows and begins one of the next.
+
+    Without the changes for which there is no such moment.
+    """
+    earlier = []
+    for (size_ms, hop_ms), (_, next_hop_ms) in pairwise(cuts):
+        moments = range(not_before_ms + size_ms, not_before_ms + 200_000)
+        until_ms = next((at for at in moments if (at - size_ms) % hop_ms == 0 and at % next_hop_ms == 0), None)
+        if until_ms is None:
+            return ()
+        earlier.append(EarlierWindows(size_ms=size_ms, hop_ms=hop_ms, until_ms=until_ms))
+        not_before_ms = until_ms
+    return tuple(earlier)
 
 
 def draw_topics(rng, length_ms=4_000):
@@ -56,12 +92,12 @@ def expect(topics, settings):
             before = [counted_end_ms(other) for other in topic[:position] if other.source_id == item.source_id]
             watermark_ms = max(before, default=float("-inf")) - settings.out_of_orderness_ms
             in_time = [
-                start_ms
-                for start_ms in starts_by_looking(item.start_ms, item.end_ms, settings.size_ms, settings.hop_ms)
-                if watermark_ms < start_ms + settings.size_ms + settings.allowed_lateness_ms
+                (start_ms, end_ms)
+                for start_ms, end_ms in spans_by_looking(item.start_ms, item.end_ms, settings)
+                if watermark_ms < end_ms + settings.allowed_lateness_ms
             ]
-            for start_ms in in_time:
-                windows.setdefault(f"{item.source_id}/{start_ms}/{settings.size_ms}", set()).add(item.item_id)
+            for start_ms, end_ms in in_time:
+                windows.setdefault(f"{item.source_id}/{start_ms}/{end_ms - start_ms}", set()).add(item.item_id)
             if not in_time:
                 late.add((item.source_id, item.item_id))
     return windows, late

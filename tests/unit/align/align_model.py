@@ -29,10 +29,23 @@ def starts_by_looking(start_ms, end_ms, size_ms, hop_ms):
     return [start for start in starts if start < end_ms and start_ms < start + size_ms]
 
 
+def spans_by_looking(start_ms, end_ms, settings):
+    """All windows around an item: of each cut those that lie between the changes before and after it."""
+    cuts = [(cut.size_ms, cut.hop_ms) for cut in settings.earlier] + [(settings.size_ms, settings.hop_ms)]
+    changes = [float("-inf"), *(cut.until_ms for cut in settings.earlier), float("inf")]
+    return [
+        (start, start + size_ms)
+        for number, (size_ms, hop_ms) in enumerate(cuts)
+        for start in starts_by_looking(start_ms, end_ms, size_ms, hop_ms)
+        if changes[number] <= start and start + size_ms <= changes[number + 1]
+    ]
+
+
 @dataclass
 class ModelWindow:
     source_id: str
     start_ms: int
+    end_ms: int
     first_seen_ms: int
     items: dict = field(default_factory=dict)
     closed_by: str | None = None
@@ -101,7 +114,7 @@ class Model:
             source.source_ms = _later(source.source_ms, min(required or counts.values()))
             source.seal_ms = _later(source.seal_ms, min(counts.values()))
         for window in sorted(source.windows.values(), key=lambda w: w.start_ms):
-            end_ms = window.start_ms + settings.size_ms
+            end_ms = window.end_ms
             if window.closed_by is None and source.source_ms is not None and source.source_ms >= end_ms:
                 self.close(window, "watermark")
             if window.closed_by is None and now_ms - window.first_seen_ms >= settings.max_open_ms:
@@ -147,8 +160,8 @@ class Model:
             self.forgotten.pop(item.source_id, None)
         placed, late_for, held_by = [], 0, 0
         if not item.is_heartbeat:
-            for start_ms in starts_by_looking(item.start_ms, item.end_ms, settings.size_ms, settings.hop_ms):
-                bound_ms = start_ms + settings.size_ms + settings.allowed_lateness_ms
+            for start_ms, end_ms in spans_by_looking(item.start_ms, item.end_ms, settings):
+                bound_ms = end_ms + settings.allowed_lateness_ms
                 by_seal = source.seal_ms is not None and source.seal_ms >= bound_ms
                 by_own = source.watermarks.get(item.modality, float("-inf")) >= bound_ms
                 by_hand = source.sealed_through_ms is not None and start_ms <= source.sealed_through_ms
@@ -157,7 +170,7 @@ class Model:
                     continue
                 window = source.windows.get(start_ms)
                 if window is None:
-                    window = source.windows[start_ms] = ModelWindow(item.source_id, start_ms, self.now_ms)
+                    window = source.windows[start_ms] = ModelWindow(item.source_id, start_ms, end_ms, self.now_ms)
                 if item.item_id in window.items:
                     held_by += 1
                     continue
@@ -213,7 +226,8 @@ class Model:
 
 def facts(window):
     """What must be equal of two windows, whoever built them."""
-    return window.source_id, window.start_ms, window.first_seen_ms, window.closed_by, window.sealed_by, [*window.items]
+    span = window.start_ms, window.end_ms
+    return window.source_id, *span, window.first_seen_ms, window.closed_by, window.sealed_by, [*window.items]
 
 
 def _later(before_ms, after_ms):

@@ -71,6 +71,18 @@ def test_a_crash_at_every_single_moment_of_a_history_changes_neither_windows_nor
         assert reader.left_out == undisturbed.left_out, f"crash at moment {moment}"
 
 
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds)
+def test_a_crash_around_a_change_of_the_windows_changes_neither_windows_nor_latecomers(seed):
+    rng = random.Random(seed)
+    topics, chosen = draw_topics(rng, length_ms=1_500), draw_settings(rng, changes=1)
+    windows, late = expect(topics, chosen)
+    reader = Reader(topics, chosen)
+    reader.read_all(rng, crash=0.3)
+    assert reader.final == windows
+    assert reader.left_out == without_listed(late, windows)
+
+
 @settings(max_examples=20, deadline=None)
 @given(seed=seeds)
 def test_windows_of_a_source_become_final_in_order_of_start(seed):

@@ -2,6 +2,7 @@
 
 from dataclasses import astuple
 
+from align_histories import earlier_windows
 from align_model import Item, Model, facts
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ ROLES = [
 ]
 
 configurations = st.builds(
-    lambda hop_ms, out_of_orderness_ms, allowed_lateness_ms, idle_timeout_ms, spare_ms, roles: AlignSettings(
+    lambda hop_ms, out_of_orderness_ms, allowed_lateness_ms, idle_timeout_ms, spare_ms, roles, before: AlignSettings(
         size_ms=100,
         hop_ms=hop_ms,
         out_of_orderness_ms=out_of_orderness_ms,
@@ -36,6 +37,7 @@ configurations = st.builds(
         idle_timeout_ms=idle_timeout_ms,
         max_open_ms=100 + out_of_orderness_ms + idle_timeout_ms + spare_ms,
         roles=roles,
+        earlier=earlier_windows([*before, (100, hop_ms)], not_before_ms=0),
     ),
     hop_ms=st.sampled_from([100, 50, 70]),
     out_of_orderness_ms=st.sampled_from([0, 20]),
@@ -43,6 +45,7 @@ configurations = st.builds(
     idle_timeout_ms=st.sampled_from([30, 120]),
     spare_ms=st.sampled_from([10, 150]),
     roles=st.sampled_from(ROLES),
+    before=st.sampled_from([[], [], [(150, 50)], [(40, 40)], [(200, 100), (60, 30)]]),
 )
 
 # Times are multiples of ten, so that bounds are met exactly; event times lie around the read clock, a few leap.

@@ -99,6 +99,14 @@ def test_a_hop_beyond_the_size_is_refused(write):
     assert "more than size_ms" in faults_of(write("windows: {size_ms: 1000, hop_ms: 1001}"))
 
 
+def test_the_moment_of_a_change_of_the_windows_is_one_for_all_sources(write):
+    settings = load_settings(write("windows: {effective_from_ms: 6000}\nsources:\n  a: {windows: {size_ms: 8000}}\n"))
+    assert settings.for_source("a").windows.effective_from_ms == 6_000
+    text = faults_of(write("sources:\n  a:\n    windows: {effective_from_ms: 6000}\n"))
+    assert ":3: sources.a.windows: " in text
+    assert "effective_from_ms holds for all sources; set it in the section `windows`" in text
+
+
 def test_no_modality_at_all_is_refused(write):
     assert "all modalities are absent" in faults_of(
         write("modalities: {video: absent, audio: absent, transcript: absent}")
