@@ -38,6 +38,8 @@ poison, 5 % come so late that they are late for some or all of their windows, an
 
 {scenarios}
 
+Where `kcat` is not installed, `foreign` says so and sends its frames by librdkafka.
+
 After each scenario must hold:
 
 - every window that the records in Kafka make, by a brute-force reading of the definitions, is stored and final, with \

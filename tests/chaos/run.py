@@ -11,11 +11,14 @@ from streams.store import Store
 from streams.topics import ensure_topics
 from tests.chaos.conductor import Conductor
 from tests.chaos.fleet import Fleet
+from tests.chaos.footing import find_lost_footing
+from tests.chaos.foreign import missing_clients
 from tests.chaos.oracle import Expected, expect
 from tests.chaos.producers import plan_records
 from tests.chaos.reading import Held, detections_in, lag_of_group, read_all
 from tests.chaos.schedule import Scenario
-from tests.chaos.sending import Acknowledged, send
+from tests.chaos.sending import send
+from tests.chaos.sent import Sent
 from tests.chaos.stack import ChaosStack
 from tests.chaos.verify import Seen, origin_of_letter, verify
 
@@ -63,16 +66,22 @@ class Figures:
 
 @dataclass
 class Outcome:
-    """The verdict on one scenario: it holds if there are no faults."""
+    """The verdict on one scenario: it holds if there are no faults.
+
+    Attributes:
+        notes: what was not played as planned, for want of a program.
+    """
 
     scenario: Scenario
     figures: Figures
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     logs: str = ""
 
     def as_json(self) -> dict[str, object]:
         """For the result file."""
-        return {"name": self.scenario.name, "seed": self.scenario.seed, "faults": self.faults} | asdict(self.figures)
+        told = {"name": self.scenario.name, "seed": self.scenario.seed, "faults": self.faults, "notes": self.notes}
+        return told | asdict(self.figures)
 
 
 async def play(scenario: Scenario, stack: ChaosStack, say: Callable[[str], None]) -> Outcome:
@@ -87,14 +96,16 @@ async def play(scenario: Scenario, stack: ChaosStack, say: Callable[[str], None]
     settings = stack.settings(name)
     await ensure_topics(settings)
     fleet = Fleet(settings, stack.home / name, stack.ports)
-    outcome = Outcome(scenario, Figures())
+    outcome = Outcome(scenario, Figures(), notes=missing_clients(scenario))
+    for note in outcome.notes:
+        say(f"{scenario.name}: {note}")
     try:
         sent, conductor = await _play(scenario, stack, settings, fleet)
         outcome.faults += conductor.faults
         say(f"{scenario.name}: {len(sent)} records sent, waiting until all is final")
         drain_from_s = time.monotonic()
         expected = expect(await _read_media(settings), settings.windows)
-        outcome.faults += _lost_by_the_broker(sent, expected)
+        outcome.faults += find_lost_footing(sent, expected, settings.kafka.partitions)
         await _until_done(settings, expected, scenario.deadline_s)
         outcome.figures.drain_s = round(time.monotonic() - drain_from_s, 1)
         lags = await _lags(settings)
@@ -118,9 +129,7 @@ async def play(scenario: Scenario, stack: ChaosStack, say: Callable[[str], None]
     return outcome
 
 
-async def _play(
-    scenario: Scenario, stack: ChaosStack, settings: Settings, fleet: Fleet
-) -> tuple[Acknowledged, Conductor]:
+async def _play(scenario: Scenario, stack: ChaosStack, settings: Settings, fleet: Fleet) -> tuple[Sent, Conductor]:
     """Everything that happens, until all is sent and done."""
     topics, brokers = settings.kafka.topics, settings.kafka.brokers or ""
     conductor = Conductor(stack, fleet, settings, fleet.config.parent)
@@ -152,12 +161,6 @@ async def _not_recovered(stack: ChaosStack, fleet: Fleet) -> list[str]:
             f"workers are not ready {_RECOVERED_S:g} s after all was over, or restart for ever: {await fleet.missing()}"
         )
     return faults
-
-
-def _lost_by_the_broker(sent: Acknowledged, expected: Expected) -> list[str]:
-    """The harness's own footing: what the broker acknowledged is in the log, or no later check means anything."""
-    gone = [origin for origin in sent if origin not in expected.records]
-    return [f"{len(gone)} acknowledged records are not in Kafka's log: {gone[:5]}"] if gone else []
 
 
 async def _until_done(settings: Settings, expected: Expected, deadline_s: float) -> None:

@@ -13,7 +13,7 @@ _FAULTY = Faults(poison=0.02, late=0.12, duplicate=0.03)  # of so few items, at 
 _CLEAN = Faults(0.0, 0.0, 0.0)
 LEAST_KILLS = 200
 _KILLS_SPARE = 1.05  # some find no worker: it is being started again
-_SECONDS = {"sigterm": 24, "sigstop": 24, "broker": 80}
+_SECONDS = {"sigterm": 24, "sigstop": 24, "broker": 80, "foreign": 24}
 _KILL_EVERY_S = 8.0
 _STORM_WORKERS = 4
 
@@ -178,6 +178,20 @@ def _vanishes(seed: int, seconds: int) -> Scenario:
     return Scenario("vanishes", seed, (*_sources(5, seconds), gone))
 
 
+def _foreign(seed: int, seconds: int) -> Scenario:
+    """Producers that are not ours, librdkafka and `kcat`, some without CloudEvents headers; workers are killed."""
+    rng = random.Random(f"foreign/{seed}")
+    kills = tuple(
+        Action(round(rng.uniform(1.5, seconds), 2), Deed.KILL_WORKER, number % 2) for number in range(seconds // 3)
+    )
+    theirs = (
+        SourcePlan("librdkafka", seconds=seconds, faults=_FAULTY, client="librdkafka"),
+        SourcePlan("bare", seconds=seconds, faults=_FAULTY, client="librdkafka", is_bare=True),
+        SourcePlan("kcat", seconds=seconds, faults=_FAULTY, client="kcat", is_bare=True),
+    )
+    return Scenario("foreign", seed, (*_sources(3, seconds), *theirs), kills)
+
+
 _SCENARIOS: Mapping[str, Callable[[int, int], Scenario]] = {
     "sigkill": _sigkill,
     "sigterm": _sigterm,
@@ -195,5 +209,6 @@ _SCENARIOS: Mapping[str, Callable[[int, int], Scenario]] = {
     "transactions": _transactions,
     "no_microphone": _no_microphone,
     "vanishes": _vanishes,
+    "foreign": _foreign,
 }
 NAMES = tuple(_SCENARIOS)

@@ -6,8 +6,9 @@ from typing import Literal
 
 from processors.modality import Modality
 
-__all__ = ["Action", "Deed", "Faults", "Jump", "Scenario", "SourcePlan", "describe"]
+__all__ = ["Action", "Client", "Deed", "Faults", "Jump", "Scenario", "SourcePlan", "describe"]
 
+Client = Literal["aiokafka", "librdkafka", "kcat"]
 InitFrom = Literal["earliest", "committed"]
 
 
@@ -93,6 +94,8 @@ class SourcePlan:
         condemned: how many frames and how many segments are such that the model refuses them, again and again.
         is_transactional: whether it sends in Kafka transactions, of which some are aborted.
         vanishes: whether it ends without a word instead of with heartbeats that seal all that it sent.
+        client: that sends its records; `kcat` its frames, a process each, and librdkafka the rest.
+        is_bare: whether its records are without CloudEvents headers.
     """
 
     name: str
@@ -105,6 +108,8 @@ class SourcePlan:
     condemned: int = 0
     is_transactional: bool = False
     vanishes: bool = False
+    client: Client = "aiokafka"
+    is_bare: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.integration]
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_nothing_is_lost_doubled_or_overwritten_by_less(name, chaos_stack):
+async def test_nothing_is_lost_doubled_or_overwritten_by_less(name, chaos_stack, chaos_notes):
     scenario = short_form(name, SEED)
     outcome = await play(scenario, chaos_stack, print)
+    chaos_notes += outcome.notes
     again = f"again: BRAID_CHAOS_SEED={SEED} python -m pytest tests/chaos -k {name}"
     if outcome.faults:
         pytest.fail("\n".join((describe(scenario), again, *outcome.faults, outcome.logs)), pytrace=False)

@@ -1,5 +1,7 @@
 """Whoever checks is checked: each broken promise is found, and nothing is found where all hold."""
 
+import io
+import wave
 from collections import defaultdict
 from dataclasses import replace
 
@@ -17,10 +19,12 @@ from streams.records import (
     encode_video_frame,
 )
 from streams.store import items_digest
+from tests.chaos.footing import find_lost_footing
 from tests.chaos.oracle import Expected, expect
 from tests.chaos.producers import MARK, Kind, plan_records
 from tests.chaos.reading import Held
 from tests.chaos.scenarios import short_form
+from tests.chaos.sent import Sent
 from tests.chaos.stack import WINDOWS
 from tests.chaos.verify import Seen, verify
 
@@ -34,7 +38,7 @@ def held_of(planned) -> list[Held]:
         log = logs[entry.modality.value]
         record = entry.record
         place = (entry.modality.value, 0, len(log))
-        log.append(Held(*place, entry.due_ms, record.key, record.value, dict(record.headers)))
+        log.append(Held(*place, entry.timestamp_ms, record.key, record.value, dict(record.headers)))
     return [record for log in logs.values() for record in log]
 
 
@@ -236,3 +240,96 @@ def test_a_second_item_with_an_id_counts_once():
 def test_what_is_sent_is_the_same_for_the_same_seed():
     first, again, other = (plan_records(short_form("transactions", seed), "p", EPOCH_MS) for seed in (1, 1, 2))
     assert first == again != other
+
+
+def bare(topic: str, at_ms: int, value: bytes, offset: int = 0, kind: Kind = Kind.GOOD) -> Held:
+    return Held(topic, 0, offset, at_ms, b"cam", value, {MARK: f"{kind}:".encode()})
+
+
+def wav_of(length_ms: int) -> bytes:
+    with io.BytesIO() as file:
+        with wave.open(file, "wb") as written:
+            written.setnchannels(1)
+            written.setsampwidth(2)
+            written.setframerate(8_000)
+            written.writeframes(bytes(2 * 8 * length_ms))
+        return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("topic", "value", "starts_ms"),
+    [
+        ("video", b"\xff\xd8", [2_000, 3_000]),
+        ("audio", wav_of(1_500), [2_000, 3_000, 4_000, 5_000]),
+        ("transcript", b'{"text": "x", "duration_ms": 401}', [2_000, 3_000, 4_000]),
+        ("transcript", b'{"text": "x"}', [2_000, 3_000]),
+    ],
+)
+def test_a_bare_item_begins_at_its_timestamp_and_lasts_as_long_as_it_says(topic, value, starts_ms):
+    expected = expect([bare(topic, EPOCH_MS + 3_600, value)], WINDOWS)
+    assert set(expected.windows) == {f"cam/{EPOCH_MS + start_ms}/2000" for start_ms in starts_ms}
+
+
+def test_a_bare_item_that_is_sent_twice_counts_twice():
+    expected = expect([bare("video", EPOCH_MS, b"x", offset) for offset in range(2)], WINDOWS)
+    assert not expected.duplicates
+    assert expected.windows[f"cam/{EPOCH_MS}/2000"] == {"video-0-0", "video-0-1"}
+
+
+def test_a_bare_heartbeat_makes_what_follows_late():
+    log = [bare("video", EPOCH_MS + 6_000, b"", 0, Kind.HEARTBEAT), bare("video", EPOCH_MS + 1_000, b"x", 1)]
+    assert expect(log, WINDOWS).late == {("video", 0, 1)}
+
+
+def test_a_bare_source_sends_no_header_but_the_mark_of_those_who_check():
+    planned = plan_records(short_form("foreign", 1), "p", EPOCH_MS)
+    names = {entry.record.key: set() for entry in planned}
+    for entry in planned:
+        names[entry.record.key] |= {name for name, _ in entry.record.headers}
+    assert names[b"p-bare"] == names[b"p-kcat"] == {MARK}
+    assert names[b"p-librdkafka"] == names[b"p-s0"] > {MARK, "ce_id", "ce_time"}
+
+
+@pytest.fixture
+def sent(expected) -> Sent:
+    told = Sent(dict.fromkeys(expected.records))
+    for origin in [origin for origin in expected.records if origin[0] == "video"]:
+        del told.acknowledged[origin]
+        record = expected.records[origin]
+        told.untold[record.topic, record.key, record.value] += 1
+    return told
+
+
+def test_all_that_was_sent_is_where_it_belongs(expected, sent):
+    assert find_lost_footing(sent, expected, partitions=1) == []
+
+
+def lose_an_acknowledged_record(sent):
+    sent.acknowledged["audio", 0, 1_000_000] = None
+
+
+def lose_an_untold_record(sent):
+    sent.untold["video", b"cam", b"lost"] += 1
+
+
+def send_less_than_is_there(sent):
+    sent.untold.popitem()
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (lose_an_acknowledged_record, "1 acknowledged records are not in Kafka's log"),
+        (lose_an_untold_record, "1 are not in Kafka's log, and 0 are there"),
+        (send_less_than_is_there, "0 are not in Kafka's log"),
+    ],
+)
+def test_a_record_that_is_not_in_the_log_as_it_was_sent_is_found(expected, sent, damage, found):
+    damage(sent)
+    [fault] = find_lost_footing(sent, expected, partitions=1)
+    assert found in fault
+
+
+def test_records_in_another_partition_than_by_murmur2_are_found(expected, sent):
+    [fault] = find_lost_footing(sent, expected, partitions=4)
+    assert "not in the partition that murmur2" in fault
