@@ -90,9 +90,11 @@ class Connection:
             ConfigurationError: Redis refuses the credentials.
             ContractBroken: Redis answered something that the store's contract rules out.
         """
+        task = asyncio.current_task()
+        cancelled_before = task.cancelling() if task else 0
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await call(self._redis)
+                answer = await call(self._redis)
         except TimeoutError as error:
             raise DependencyUnavailable(
                 f"{what}: Redis at {self.address} did not answer within {self._timeout_s:g} s",
@@ -103,6 +105,11 @@ class Connection:
             raise translate_error(error, f"{what}: Redis at {self.address}") from error
         except OSError as error:
             raise translate_error(exceptions.ConnectionError(str(error)), f"{what}: Redis at {self.address}") from error
+        if task and task.cancelling() > cancelled_before:
+            # redis-py sends under asyncio.wait_for, which up to Python 3.11 loses a cancellation that comes just as
+            # the sending is done; who waits for the cancelled task would wait for ever.
+            raise asyncio.CancelledError
+        return answer
 
     async def close(self) -> None:
         """Close every connection. May be called twice."""

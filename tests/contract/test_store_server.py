@@ -175,3 +175,18 @@ async def test_closing_ends_every_connection_and_may_be_done_twice(redis_server,
     while (await raw.info("clients"))["connected_clients"] > before:
         assert time.monotonic() < deadline, "connections stayed open"
         await asyncio.sleep(0.01)
+
+
+async def test_a_call_that_is_cancelled_at_any_moment_is_cancelled(store):
+    async def read_for_ever():
+        while True:
+            await store.read_generation()
+
+    for moment in range(40):
+        reading = asyncio.create_task(read_for_ever())
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        reading.cancel()
+        done, _ = await asyncio.wait({reading}, timeout=5)
+        assert done, f"cancelled {moment} turns of the loop after its beginning, it goes on"
+        assert reading.cancelled()
