@@ -22,6 +22,7 @@ from streams.telemetry import ProbeServer, configure_logging
 from streams.topics import check_topics
 from streams.worker.app import WorkerApp, WorkerIntake
 from streams.worker.encoders import ItemEncoders
+from streams.worker.heap import settle_heap
 from streams.worker.joining import PartitionJoiner
 from streams.worker.liveness import Liveness
 from streams.worker.outbox import Outbox
@@ -158,6 +159,7 @@ async def _consume(
     crashed = asyncio.create_task(app._crashed.wait())  # noqa: SLF001 - mode has no public event for it
     try:
         await app.start()
+        settle_heap()
         log.info("worker_started", group=settings.kafka.group)
         await asyncio.wait({stopping, crashed, intake.failure, committing}, return_when=asyncio.FIRST_COMPLETED)
         if intake.failure.done():

@@ -1,26 +1,21 @@
 """Frames a second through the whole pipeline, beside a bare client of the same Triton."""
 
 import asyncio
-import re
 import time
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from functools import partial
 
 import aiohttp
 import numpy as np
-from aiokafka import AIOKafkaProducer
 
 from processors.models.spec import VIDEO_ENCODER
 from processors.video import decode_frame
 from streams.inference import ModelClient, TritonServer
-from streams.local.ports import is_free
 from streams.settings import Settings
 from tests.bench.media import jpegs, silent_source
-from tests.bench.stack import with_own_topics, worker
+from tests.bench.stack import free_port, metric, producer, with_own_topics, worker
 
-__all__ = ["free_port", "measure_bare_client", "measure_pipeline", "metric", "producer"]
+__all__ = ["measure_bare_client", "measure_pipeline"]
 
 FRAMES = 2_400
 SOURCES = 8
@@ -84,23 +79,3 @@ async def measure_pipeline(settings: Settings, name: str) -> float:
                 await asyncio.sleep(0.1)
     (first_s, first), (last_s, last) = marks[0], marks[-1]
     return (last - first) / (last_s - first_s)
-
-
-@asynccontextmanager
-async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
-    async with AIOKafkaProducer(bootstrap_servers=settings.kafka.brokers, linger_ms=5) as connected:
-        yield connected
-
-
-async def metric(session: aiohttp.ClientSession, port: int, pattern: str) -> float:
-    """The value of a worker's metric; 0 while it does not answer."""
-    try:
-        async with session.get(f"http://127.0.0.1:{port}/metrics", timeout=aiohttp.ClientTimeout(5)) as response:
-            found = re.search(rf"^{pattern} (\S+)$", await response.text(), re.MULTILINE)
-    except aiohttp.ClientConnectionError:
-        return 0.0
-    return float(found[1]) if found else 0.0
-
-
-def free_port() -> int:
-    return next(port for port in range(23_000, 24_000) if is_free(port))
