@@ -31,7 +31,9 @@ async def main() -> None:
             if not first and count:
                 # What the first answer brought was fetched before the clock ran.
                 first, begun_s = count, time.perf_counter()
-        print(json.dumps({"records_per_s": (count - first) / (time.perf_counter() - begun_s), "records": count}))
+        sys.stdout.write(
+            json.dumps({"records_per_s": (count - first) / (time.perf_counter() - begun_s), "records": count}) + "\n"
+        )
 
 
 if __name__ == "__main__":

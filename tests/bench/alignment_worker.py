@@ -22,6 +22,7 @@ from streams.settings import Settings, load_settings
 from streams.worker.app import WorkerApp
 from streams.worker.assignment import TopicPartition
 from streams.worker.consumer import BatchConsumer
+from streams.worker.heap import settle_heap
 from streams.worker.position import PartitionPosition
 from streams.worker.record_path import RecordPath
 from tests.bench.backlog import ALLOWED_LATENESS_MS, HOP_MS, OUT_OF_ORDERNESS_MS, SIZE_MS
@@ -136,21 +137,18 @@ class CountingIntake:
 
 
 async def main() -> None:
-    import os,gc
-    m=os.environ.get("GCM")
-    if m=="off": gc.disable()
-    elif m: gc.set_threshold(*map(int,m.split(",")))
     settings, records = load_settings(Path(sys.argv[1])), int(sys.argv[2])
     intake = CountingIntake(settings, records)
     app = WorkerApp(settings, settings.kafka.brokers or "", settings.kafka.group, intake, settings.data_dir / "faust")
     moving = asyncio.create_task(intake.move_forever())
     await app.start()
+    settle_heap()
     async with asyncio.timeout(DEADLINE_S):
         await intake.finished.wait()
     moving.cancel()
     await app.stop()
     seconds = intake.ended_s - (intake.begun_s or 0.0)
-    print(json.dumps({"records_per_s": intake.counts["records"] / seconds, **intake.counts}))
+    sys.stdout.write(json.dumps({"records_per_s": intake.counts["records"] / seconds, **intake.counts}) + "\n")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def main() -> None:
     app.run()
     seconds = ended_s - begun_s
     counts = {"records": seen, "windows": windows, "placements": placements, "late_placements": late}
-    print(json.dumps({"records_per_s": seen / seconds, **counts}))
+    sys.stdout.write(json.dumps({"records_per_s": seen / seconds, **counts}) + "\n")
 
 
 if __name__ == "__main__":

@@ -152,5 +152,5 @@ async def metric(session: aiohttp.ClientSession, port: int, pattern: str) -> flo
     return float(found[1]) if found else 0.0
 
 
-def free_port(taken: Mapping[int, object] = {}) -> int:  # noqa: B006 - read only
+def free_port(taken: Mapping[int, object] = {}) -> int:
     return next(port for port in range(23_000, 24_000) if port not in taken and is_free(port))
