@@ -34,8 +34,8 @@ fmt: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## Measure throughput and delay; prints ratios, writes build/bench.json
-	@$(BIN)/python -m tests.bench
+bench: $(VENV)/.bench ## Measure all figures (25 minutes), or BENCH="growth alignment"; writes build/bench.json
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 chaos: $(VENV)/.dev ## Kill, freeze, cut and empty everything, 20 minutes; prints the seed and a table, writes build/chaos.json
 	@$(BIN)/python -m tests.chaos $(CHAOS)
@@ -55,4 +55,8 @@ $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@$(INSTALL) --editable '.[train,local,demo,dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.run
+	@$(INSTALL) --editable '.[train,local,demo,bench]'
 	@touch $@

@@ -44,6 +44,8 @@ class Aligner(Generic[ItemT]):
         self._changes: Changes[ItemT] = Changes()
         self._sources: dict[str, Source[ItemT]] = {}
         self._vanished: OrderedDict[str, Source[ItemT]] = OrderedDict()
+        # Those that may have to be looked at when the reader falls behind or catches up.
+        self._part_idle: dict[str, Source[ItemT]] = {}
         # (read clock, source id); an entry counts only while it is the source's `wake_ms`.
         self._wakes: list[tuple[int, str]] = []
         self._handed_in: ReadClock | None = None
@@ -204,15 +206,21 @@ class Aligner(Generic[ItemT]):
                 self._settle(due)
 
     def _settle_idle(self) -> None:
-        for source in list(self._sources.values()):
-            if source.watermarks.idle_count:
+        for source_id, source in list(self._part_idle.items()):
+            watermarks = source.watermarks
+            # Without a window, one of which everything is idle waits for nothing; it is caught up with when looked at.
+            if watermarks.idle_count and (source.windows or not watermarks.is_all_idle):
                 self._settle(source)
+            else:
+                del self._part_idle[source_id]
 
     def _settle(self, source: Source[ItemT]) -> None:
+        self._keep_up(source)
         if not source.settle(self._clock):
             self._schedule(source)
             return
         del self._sources[source.source_id]
+        self._part_idle.pop(source.source_id, None)
         self._vanished[source.source_id] = source
         if len(self._vanished) > self._remembered_sources:
             forgotten_id, _ = self._vanished.popitem(last=False)
@@ -220,6 +228,8 @@ class Aligner(Generic[ItemT]):
 
     def _schedule(self, source: Source[ItemT]) -> None:
         source.needs_schedule = False
+        if source.watermarks.idle_count:
+            self._part_idle[source.source_id] = source
         wake_ms = source.next_wake_ms(self._clock)
         if wake_ms != source.wake_ms:
             source.wake_ms = wake_ms

@@ -168,6 +168,11 @@ class SourceWatermarks:
         return has_moved
 
     @property
+    def is_all_idle(self) -> bool:
+        """Whether no modality holds anything back."""
+        return self.idle_count == len(self.marks)
+
+    @property
     def last_seen_ms(self) -> int:
         """Read clock of the latest item of any modality; of the source's first sight while there is none."""
         return max(mark.last_seen_ms for mark in self.marks.values())

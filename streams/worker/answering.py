@@ -176,6 +176,8 @@ class WindowAnswers:
             log.warning("window_unanswered", window=window.id, code=error.code, reason=str(error))
             answer, failed = None, error.code
         metrics.STAGE_SECONDS.labels("fuse").observe(perf_counter() - started)
+        if job.is_first_answer:
+            metrics.CLOSE_TO_FUSED.observe((services.wall_ms() - job.closed_ms) / 1000)
         modalities = services.settings.for_source(window.source_id).modalities
         return detection_of(
             window,

@@ -23,6 +23,7 @@ from streams.telemetry import ProbeServer, configure_logging
 from streams.topics import check_topics
 from streams.worker.app import WorkerApp, WorkerIntake
 from streams.worker.encoders import ItemEncoders
+from streams.worker.heap import settle_heap
 from streams.worker.joining import PartitionJoiner
 from streams.worker.liveness import Liveness
 from streams.worker.outbox import Outbox
@@ -174,6 +175,7 @@ async def _consume(
     crashed = asyncio.create_task(app._crashed.wait())  # noqa: SLF001 - mode has no public event for it
     try:
         await app.start()
+        settle_heap()
         log.info("worker_started", group=settings.kafka.group)
         ends = {stopping, crashed, intake.failure, committing, watching}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

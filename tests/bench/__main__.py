@@ -1,4 +1,4 @@
-"""`make bench`: what the pipeline costs beside Triton alone, and how soon an answer is stored.
+"""`make bench`, or `python -m tests.bench [NAME ...]`: what Braid costs, and what it keeps to.
 
 Ratios are taken within one run, because machines are shared and noisy; the absolute figures only say what was measured.
 """
@@ -7,46 +7,53 @@ import asyncio
 import json
 import os
 import platform
-import statistics
 import sys
+import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from tests.bench.delay import measure_delays
+from streams.settings import Settings
+from tests.bench.figures import as_document, show
+from tests.bench.run import BENCHES, Bench, Run, Stack
 from tests.bench.stack import bench_stack
-from tests.bench.throughput import measure_bare_client, measure_pipeline
 
-ROUNDS = 3
 RESULT = Path("build") / "bench.json"
 
 
-async def main() -> None:
+async def main(names: list[str]) -> None:
     console = Console()
-    with bench_stack(console.print) as settings:
-        rounds = []
-        for number in range(ROUNDS):
-            bare_fps = await measure_bare_client(settings)
-            pipeline_fps = await measure_pipeline(settings, f"bench-{number}")
-            rounds.append({"bare_fps": bare_fps, "pipeline_fps": pipeline_fps, "ratio": pipeline_fps / bare_fps})
-            console.print(f"round {number + 1} of {ROUNDS}: {rounds[-1]}")
-        delays = await measure_delays(settings)
-    result = {
-        "machine": {"cpus": os.cpu_count(), "python": sys.version.split()[0], "system": platform.platform()},
-        "throughput": {"rounds": rounds, "median_ratio": statistics.median(entry["ratio"] for entry in rounds)},
-        "close_to_stored": delays,
-    }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    table = Table("figure", "median", "spread", title=f"{os.cpu_count()} CPUs")
-    for name in ("bare_fps", "pipeline_fps", "ratio"):
-        values = [entry[name] for entry in rounds]
-        table.add_row(name, f"{statistics.median(values):.2f}", f"{min(values):.2f} to {max(values):.2f}")
-    table.add_row("close to stored, median ms", f"{delays['median_ms']:.0f}", f"{delays['windows']} windows")
-    table.add_row("close to stored, p99 ms", f"{delays['p99_ms']:.0f}", "8 sources, 5 frames/s, real time")
-    console.print(table)
+    if unknown := set(names) - set(BENCHES):
+        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
+    chosen = [bench for name, bench in BENCHES.items() if not names or name in names]
+    for stack in Stack:
+        benches = [bench for bench in chosen if bench.stack is stack]
+        if benches:
+            with _servers(stack, console) as settings:
+                run = Run(settings, console.print)
+                for bench in benches:
+                    await _measure(bench, run, console)
     console.print(f"written to {RESULT}")
 
 
-asyncio.run(main())
+async def _measure(bench: Bench, run: Run, console: Console) -> None:
+    begun_s = time.monotonic()
+    figures, details = await bench.measure(run)
+    show(console, f"{bench.name} ({time.monotonic() - begun_s:.0f} s)", figures)
+    # Results of other benches stay: each can be run alone.
+    held = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    held["machine"] = {"cpus": os.cpu_count(), "python": sys.version.split()[0], "system": platform.platform()}
+    held[bench.name] = as_document(figures, details)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(held, indent=2) + "\n")
+
+
+def _servers(stack: Stack, console: Console) -> AbstractContextManager[Settings | None]:
+    if stack is Stack.NONE:
+        return nullcontext()
+    return bench_stack(console.print, only_kafka=stack is Stack.KAFKA)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

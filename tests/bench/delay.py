@@ -1,83 +1,62 @@
-"""From a window's close to its stored answer, with eight sources in real time."""
+"""From a window's close to its stored answer at half load, beside what encoding and fusion take of it.
+
+The worker's histograms count, for each window's first answer, the time from its close until the fusion model has
+answered (what its items still need to be encoded, then fusion) and until the store has acknowledged it. Both are read
+before and after each round; the quotient of their 99th percentiles is what all the rest adds.
+"""
 
 import asyncio
-import time
-from contextlib import aclosing, suppress
-from http import HTTPStatus
+from itertools import pairwise
+from typing import Any
 
 import aiohttp
-import numpy as np
 
-from streams.detections import follow_detections
 from streams.settings import Settings
-from tests.bench.media import FPS, jpegs, speaking_source
-from tests.bench.stack import with_own_topics, worker
-from tests.bench.throughput import free_port, producer
+from tests.bench.figures import Figure
+from tests.bench.live import Histogram, Player
+from tests.bench.media import FPS, items_per_second, jpegs
+from tests.bench.stack import free_port, metrics_text, until_ready, with_own_topics, worker
 
 __all__ = ["measure_delays"]
 
-SOURCES = 8
-SECONDS = 60
-WARM_UP_WINDOWS = 4  # of each source: the first ones meet a worker that is still starting
-READY_S = 60.0
+ROUNDS = 3
+ROUND_S = 30
+WARM_UP_S = 15  # the first windows meet a worker that is still starting
+STORED, FUSED = "braid_close_to_stored_seconds", "braid_close_to_fused_seconds"
 
 
-async def measure_delays(settings: Settings) -> dict[str, float]:
-    """Median and 99th percentile over the first answers of all windows but those at the start."""
+async def measure_delays(settings: Settings, capacity_items: float) -> tuple[list[Figure], dict[str, Any]]:
+    sources = max(1, round(capacity_items / 2 / items_per_second(FPS)))
     own = await with_own_topics(settings, "bench-delay")
-    delays: dict[str, list[int]] = {}
-    following = asyncio.Event()
-
-    async def follow() -> None:
-        async with aclosing(follow_detections(own, on_ready=following.set)) as detections:
-            async for detection in detections:
-                if detection.revision == 0 and not detection.final and detection.stored_ms is not None:
-                    delays.setdefault(detection.source_id, []).append(detection.stored_ms - detection.closed_ms)
-
-    following_task = asyncio.create_task(follow())
-    async with asyncio.timeout(READY_S):
-        await following.wait()
     port = free_port()
+    snapshots = []
     with worker(own, port):
-        await _until_ready(port)
-        await _play(own)
-        following_task.cancel()
-        with suppress(asyncio.CancelledError):
-            await following_task
-    measured = [delay for of_source in delays.values() for delay in of_source[WARM_UP_WINDOWS:]]
-    return {
-        "windows": len(measured),
-        "median_ms": float(np.median(measured)),
-        "p99_ms": float(np.quantile(measured, 0.99)),
-        "max_ms": float(max(measured)),
+        await until_ready(port)
+        player = Player(own, [f"delay-cam-{number}" for number in range(sources)], jpegs(150))
+        playing = asyncio.create_task(player.play())
+        async with aiohttp.ClientSession() as session:
+            await asyncio.sleep(WARM_UP_S)
+            for number in range(ROUNDS + 1):
+                text = await metrics_text(session, port)
+                snapshots.append({name: Histogram.read(text, name) for name in (STORED, FUSED)})
+                if number < ROUNDS:
+                    await asyncio.sleep(ROUND_S)
+        playing.cancel()
+        await asyncio.wait({playing})
+    rounds = [{name: after[name].since(before[name]) for name in after} for before, after in pairwise(snapshots)]
+    whole = {name: snapshots[-1][name].since(snapshots[0][name]) for name in (STORED, FUSED)}
+    p99 = {name: [entry[name].quantile(0.99) * 1_000 for entry in rounds] for name in (STORED, FUSED)}
+    ratios = [stored / fused for stored, fused in zip(p99[STORED], p99[FUSED], strict=True)]
+    figures = [
+        Figure("close to stored, median", [entry[STORED].quantile(0.5) * 1_000 for entry in rounds], "ms"),
+        Figure("close to stored, p99", p99[STORED], "ms"),
+        Figure("close to fused, p99", p99[FUSED], "ms"),
+        Figure("p99 stored / p99 fused", ratios, at_most=1.5),
+    ]
+    details = {
+        "sources": sources,
+        "load": sources * items_per_second(FPS) / capacity_items,
+        "windows": whole[STORED].count,
+        "p99_of_all_rounds_ms": {name: histogram.quantile(0.99) * 1_000 for name, histogram in whole.items()},
     }
-
-
-async def _until_ready(port: int) -> None:
-    async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
-        while True:
-            with suppress(aiohttp.ClientConnectionError):
-                async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
-                    if response.status == HTTPStatus.OK:
-                        return
-            await asyncio.sleep(0.1)
-
-
-async def _play(settings: Settings) -> None:
-    frames = jpegs(SECONDS * FPS)
-    start_ms = time.time_ns() // 10**6
-    entries = sorted(
-        (
-            entry
-            for number in range(SOURCES)
-            # Cameras are not in step with one another.
-            for entry in speaking_source(f"delay-cam-{number}", start_ms + 125 * number, frames)
-        ),
-        key=lambda entry: entry[2],
-    )
-    async with producer(settings) as kafka:
-        for modality, record, due_ms in entries:
-            await asyncio.sleep(max(0.0, (due_ms - time.time_ns() // 10**6) / 1000))
-            await kafka.send(
-                settings.kafka.topics.of(modality), record.value, key=record.key, headers=list(record.headers)
-            )
+    return figures, details

@@ -1,45 +1,78 @@
-"""Frames a second through the whole pipeline, beside a bare client of the same Triton."""
+"""Frames a second through the whole pipeline, beside a bare client of the same Triton; and what a worker can answer."""
 
 import asyncio
-import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from functools import partial
+from operator import itemgetter
+from typing import Any
 
 import aiohttp
 import numpy as np
-from aiokafka import AIOKafkaProducer
 
+from processors.modality import Modality
 from processors.models.spec import VIDEO_ENCODER
 from processors.video import decode_frame
 from streams.inference import ModelClient, TritonServer
-from streams.local.ports import is_free
+from streams.records import EncodedRecord
 from streams.settings import Settings
-from tests.bench.media import jpegs, silent_source
-from tests.bench.stack import with_own_topics, worker
+from tests.bench.figures import Figure
+from tests.bench.media import FPS, items_per_second, jpegs, silent_source, speaking_source
+from tests.bench.stack import free_port, metric, producer, with_own_topics, worker
 
-__all__ = ["free_port", "measure_bare_client", "measure_pipeline", "metric", "producer"]
+__all__ = ["measure_capacity", "measure_throughput"]
 
-FRAMES = 2_400
+ROUNDS = 3
+FRAMES = 1_600
 SOURCES = 8
 DECODE_THREADS = 2  # as many as a worker has
 FROM_SHARE, TO_SHARE = 0.15, 0.90  # of the backlog: start and end of a run are left out
 DEADLINE_S = 300.0
 
+Entry = tuple[Modality, EncodedRecord, int]
 
-async def measure_bare_client(settings: Settings) -> float:
+
+async def measure_throughput(settings: Settings) -> tuple[list[Figure], dict[str, Any]]:
+    rounds = []
+    for number in range(ROUNDS):
+        before = await _bare_client(settings)
+        name = f"bench-{number}"
+        start_ms, frames = _start_ms(), jpegs(FRAMES // SOURCES)
+        entries = [
+            entry for index in range(SOURCES) for entry in silent_source(f"{name}-cam-{index}", start_ms, frames)
+        ]
+        pipeline = await _drain(settings, name, entries, FRAMES)
+        # Before and after: what else the machine does changes within a round.
+        bare = (before + await _bare_client(settings)) / 2
+        rounds.append({"bare": bare, "pipeline": pipeline})
+    ratios = [entry["pipeline"] / entry["bare"] for entry in rounds]
+    figures = [
+        Figure("Triton alone", [entry["bare"] for entry in rounds], "frames/s"),
+        Figure("whole pipeline", [entry["pipeline"] for entry in rounds], "frames/s"),
+        Figure("pipeline / Triton alone", ratios, at_least=0.8),
+    ]
+    return figures, {"rounds": rounds}
+
+
+async def measure_capacity(settings: Settings, name: str = "bench-capacity") -> float:
+    """Items a second of one worker on a backlog of speaking sources: frames, sound and words as they come live."""
+    seconds = FRAMES // SOURCES // FPS
+    start_ms, frames = _start_ms(), jpegs(FRAMES // SOURCES)
+    entries = [
+        entry
+        for index in range(SOURCES)
+        for entry in speaking_source(f"{name}-cam-{index}", start_ms, frames, seconds=seconds)
+    ]
+    return await _drain(settings, name, entries, SOURCES * seconds * items_per_second(FPS))
+
+
+async def _bare_client(settings: Settings) -> float:
     """Frames a second of a client that holds the JPEGs, decodes them with the worker's function and asks Triton."""
-    frames = jpegs(FRAMES // 2)
+    frames = jpegs(FRAMES // 4)
     loop = asyncio.get_running_loop()
     server = TritonServer(settings.triton.grpc or "")
-    queue = iter(
-        [
-            frames[start : start + settings.triton.max_batch]
-            for start in range(0, len(frames), settings.triton.max_batch)
-        ]
-    )
+    queue = _batches(frames, settings.triton.max_batch)
     decode = partial(decode_frame, max_decoded_bytes=settings.limits.max_decoded_bytes)
     with ThreadPoolExecutor(DECODE_THREADS) as threads:
         async with ModelClient(server, VIDEO_ENCODER, timeout_s=30) as client:
@@ -55,11 +88,17 @@ async def measure_bare_client(settings: Settings) -> float:
             return len(frames) / (time.perf_counter() - begun_s)
 
 
-async def measure_pipeline(settings: Settings, name: str) -> float:
-    """Frames a second of one worker on a backlog: Kafka, decoding, Triton, windows, fusion, Redis and detections."""
+def _batches(frames: list[bytes], size: int) -> Iterator[list[bytes]]:
+    return iter([frames[start : start + size] for start in range(0, len(frames), size)])
+
+
+def _start_ms() -> int:
+    return time.time_ns() // 10**6 - 1_000 * FRAMES // SOURCES // FPS
+
+
+async def _drain(settings: Settings, name: str, entries: list[Entry], items: float) -> float:
+    """Items a second of one worker on a backlog: Kafka, decoding, Triton, windows, fusion, Redis and detections."""
     own = await with_own_topics(settings, name)
-    start_ms = time.time_ns() // 10**6 - 1_000 * FRAMES // SOURCES // 5
-    frames = jpegs(FRAMES // SOURCES)
     async with producer(own) as kafka:
         pending = [
             await kafka.send(
@@ -69,38 +108,17 @@ async def measure_pipeline(settings: Settings, name: str) -> float:
                 headers=list(record.headers),
                 timestamp_ms=at_ms,
             )
-            for number in range(SOURCES)
-            for modality, record, at_ms in silent_source(f"{name}-cam-{number}", start_ms, frames)
+            for modality, record, at_ms in sorted(entries, key=itemgetter(2))
         ]
         await asyncio.gather(*pending)
     port = free_port()
     with worker(own, port):
         marks: list[tuple[float, float]] = []
         async with asyncio.timeout(DEADLINE_S), aiohttp.ClientSession() as session:
-            while not marks or marks[-1][1] < TO_SHARE * FRAMES:
+            while not marks or marks[-1][1] < TO_SHARE * items:
                 count = await metric(session, port, r'braid_stage_seconds_count\{stage="encode"\}')
-                if count >= FROM_SHARE * FRAMES:
+                if count >= FROM_SHARE * items:
                     marks.append((time.perf_counter(), count))
                 await asyncio.sleep(0.1)
     (first_s, first), (last_s, last) = marks[0], marks[-1]
     return (last - first) / (last_s - first_s)
-
-
-@asynccontextmanager
-async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
-    async with AIOKafkaProducer(bootstrap_servers=settings.kafka.brokers, linger_ms=5) as connected:
-        yield connected
-
-
-async def metric(session: aiohttp.ClientSession, port: int, pattern: str) -> float:
-    """The value of a worker's metric; 0 while it does not answer."""
-    try:
-        async with session.get(f"http://127.0.0.1:{port}/metrics", timeout=aiohttp.ClientTimeout(5)) as response:
-            found = re.search(rf"^{pattern} (\S+)$", await response.text(), re.MULTILINE)
-    except aiohttp.ClientConnectionError:
-        return 0.0
-    return float(found[1]) if found else 0.0
-
-
-def free_port() -> int:
-    return next(port for port in range(23_000, 24_000) if is_free(port))
