@@ -106,7 +106,8 @@ class CountingIntake:
         if records and self.begun_s is None:
             self.begun_s = time.perf_counter()
         for (topic, number), batch in records.items():
-            self._partitions[number].path.accept(topic, batch)
+            fetched_ms = consumer.reader(number, list(self.topics)).fetched_ms(topic)
+            self._partitions[number].path.accept(topic, batch, fetched_ms)
         for number, partition in self._partitions.items():
             reader = consumer.reader(number, list(self.topics))
             while count := partition.path.process(reader, RECORDS_PER_TURN):

@@ -88,10 +88,16 @@ class Unread:
     def has_unread(self, topic: str) -> bool:
         return self._counts[topic] > 0
 
+    def fetched_ms(self, topic: str) -> int:
+        return 0
+
     def is_caught_up(self) -> bool:
         return False
 
     def position(self, topic: str) -> int | None:
+        return None
+
+    def end(self, topic: str) -> int | None:
         return None
 
 
@@ -142,7 +148,7 @@ def _round(sources: int) -> tuple[float, int]:
     count = moved = 0
     while count < RECORDS:
         for topic in path.wanted_topics:
-            path.accept(topic, unread.fetch(topic))
+            path.accept(topic, unread.fetch(topic), 0)
         while step := path.process(unread, BLOCK):
             count += step
         if count - moved >= MOVE_EVERY and (move := windows.position.next_move()):
