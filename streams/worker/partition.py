@@ -6,8 +6,10 @@ done prefixes only, so a worker that dies loses nothing: its successor reads aga
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 
 from processors.modality import Modality
 from streams.align import (
@@ -36,6 +38,7 @@ from streams.worker.tasks import TaskOwner
 __all__ = ["PartitionWork"]
 
 _REMEMBERED_KEYS_PER_SOURCE = 4  # bounds what producers of ever new ids can make a worker remember
+_STATES_AT_A_TIME = 128  # thousands of sources may fall silent at once; a producer that thousands wait for crawls
 _FENCE_CHECK_MS = 5_000  # a store that went back is found out so late at most where nothing is written
 
 
@@ -69,6 +72,7 @@ class PartitionWork:
         self._settings: dict[str, AlignSettings] = {}
         self._sources: set[str] = set()
         self._restored_keys: set[bytes | None] = set()
+        self._untold: deque[PresenceChanged] = deque()
         self._checked_ms = services.monotonic_ms()
         self._moving = asyncio.Lock()
         self._position = PartitionPosition(topics, joined.stored, joined.starts)
@@ -249,6 +253,19 @@ class PartitionWork:
         if change.presence is Presence.GONE and change.source_id in self._sources:
             self._sources.remove(change.source_id)
             self._register.leave(1)
+        self._untold.append(change)
+        if len(self._untold) == 1:
+            self.tasks.spawn(self._tell_presences())
+
+    async def _tell_presences(self) -> None:
+        """Tell what changed until all of it is told; what is being told stays, so that no second task begins."""
+        while self._untold:
+            changes = list(islice(self._untold, _STATES_AT_A_TIME))
+            await asyncio.gather(*map(self._tell_presence, changes))
+            for _ in changes:
+                self._untold.popleft()
+
+    async def _tell_presence(self, change: PresenceChanged) -> None:
         state = SourceState(
             source_id=change.source_id,
             modality=change.modality,
@@ -256,7 +273,7 @@ class PartitionWork:
             since_ms=change.since_ms,
             at_ms=change.at_ms,
         )
-        self.tasks.spawn(self._services.outbox.tell_state(state, self._group_of(change.source_id)))
+        await self._services.outbox.tell_state(state, self._group_of(change.source_id))
 
     def _forget(self, source_id: str) -> None:
         """A source has vanished for good: when it returns, it is a new one."""
