@@ -22,6 +22,7 @@ __all__ = ["WorkerApp", "WorkerIntake"]
 _DRAIN_S = 3.0  # of work under way when partitions are revoked; well below the session timeout
 _LAST_MOVE_S = 2.0  # of the position, when the store is slow or away: what is not moved is read again
 _COMMIT_EVERY_S = 0.5
+_HEARTBEATS_PER_SESSION = 6  # how soon the others hear of a rebalance: a part of every recovery
 
 log = structlog.get_logger(__name__)
 
@@ -136,7 +137,7 @@ class WorkerApp(faust.App):
             PartitionAssignor=BalancedAssignor,
             consumer_auto_offset_reset="earliest",
             broker_session_timeout=kafka.session_timeout_s,
-            broker_heartbeat_interval=kafka.session_timeout_s / 4,
+            broker_heartbeat_interval=kafka.session_timeout_s / _HEARTBEATS_PER_SESSION,
             broker_rebalance_timeout=max(kafka.session_timeout_s, 2 * (_DRAIN_S + _LAST_MOVE_S)),
             broker_request_timeout=max(kafka.request_timeout_s, kafka.session_timeout_s),
             consumer_group_instance_id=kafka.instance_id,
