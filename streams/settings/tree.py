@@ -132,8 +132,8 @@ class LimitSettings(_Section):
     max_undecoded_bytes: Positive = 128_000_000
     """Payloads waiting for decoding and encoding; beyond it a worker stops reading until some are done."""
     max_held_bytes: Positive = 512_000_000
-    """What windows hold until they are final; beyond it a worker reads only what the oldest of them wait for, and a
-    quarter beyond it the oldest are sealed."""
+    """What windows hold until they are final; beyond it a worker reads only what the oldest of them wait for, and at
+    twice as much the oldest are sealed."""
     max_sources: Positive = 10_000
     """Sources that a worker has in sight at a time."""
     unknown_sources: Literal["accept", "dead_letter"] = "accept"

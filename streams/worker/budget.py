@@ -6,7 +6,9 @@ from streams.worker.metrics import HELD_BYTES, UNDECODED_BYTES
 
 __all__ = ["ByteBudget", "ByteLedger"]
 
-_HARD_PARTS = 5, 4  # beyond 5/4 of the limit on what is held, windows are sealed
+_HARD_TIMES = (
+    2  # at so many times the limit on what is held, windows are sealed; up to there the oldest get what they need
+)
 
 
 class ByteBudget:
@@ -37,8 +39,7 @@ class ByteBudget:
     @property
     def is_overfull(self) -> bool:
         """Whether windows hold so much that the oldest must be sealed if nothing else relieves it."""
-        times, parts = _HARD_PARTS
-        return self._held_bytes * parts >= self._held_limit_bytes * times
+        return self._held_bytes >= self._held_limit_bytes * _HARD_TIMES
 
     def change(self, *, undecoded_bytes: int = 0, held_bytes: int = 0) -> None:
         """Count bytes as taken, or as given back when negative."""

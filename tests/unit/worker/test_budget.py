@@ -25,9 +25,9 @@ async def test_at_the_limit_whoever_takes_more_waits_until_some_is_given_back():
         await budget.has_room()
 
 
-def test_what_windows_hold_makes_it_full_and_a_quarter_more_overfull():
+def test_what_windows_hold_makes_it_full_and_twice_as_much_overfull():
     budget, states = ByteBudget(100, 1000), []
-    for held_bytes in (999, 1, 249, 1):
+    for held_bytes in (999, 1, 999, 1):
         budget.change(held_bytes=held_bytes)
         states.append((budget.is_full, budget.is_overfull))
     assert states == [(False, False), (True, False), (True, False), (True, True)]
