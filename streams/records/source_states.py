@@ -19,8 +19,9 @@ class SourceState(BaseModel):
         modality: of it.
         state: `awaited` (nothing came yet), `live`, `idle` (nothing for `windows.idle_timeout_s`) or `gone` (nothing
             for `windows.max_open_s`).
-        since_ms: event time at which the state began, epoch milliseconds.
-        at_ms: processing time of this record, epoch milliseconds.
+        since_ms: when its latest item came; while it has brought none, when the source came into sight. Epoch ms.
+        at_ms: when the state changed. Both are readings of the partition's read clock, which follows Kafka's timestamps
+            in a backlog.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -42,7 +42,7 @@ class FinalWindows:
     def __init__(self, services: Services) -> None:
         """Look up in the store of `services`."""
         self._services = services
-        self._remembered: OrderedDict[str, _Final | None] = OrderedDict()
+        self._remembered: OrderedDict[str, _Final] = OrderedDict()
 
     async def account_for(self, item: Item, spans: Iterable[tuple[int, int]]) -> bool:
         """Whether an item whose windows have all been sealed is done: a final window knows it, or all have expired.
