@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaTopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import OffsetAndMetadata
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.transport.drivers import aiokafka as driver
@@ -23,12 +23,12 @@ from streams.records import KafkaRecord
 from streams.worker.assignment import TopicPartition
 from streams.worker.joining import TopicOffsets
 from streams.worker.record_path import PartitionReader
+from streams.worker.thread_calls import call_in_thread
 
 __all__ = ["BalancedAssignor", "BatchConsumer", "BatchTransport", "Intake"]
 
 _FETCH_TIMEOUT_S = 0.1  # also how often time passes for the windows when nothing is read
 _ALL_WAIT_S = 0.02
-_CALL_TIMEOUT_S = 5.0
 _FRESH_MS = 1_000
 
 R = TypeVar("R")
@@ -155,13 +155,7 @@ class BatchConsumer(driver.Consumer):
         return True
 
     async def _ask(self, call: Callable[..., Awaitable[R]], *arguments: object) -> R:
-        """Make a call of aiokafka in its thread, within the time allowed."""
-        try:
-            return await asyncio.wait_for(self._thread.call_thread(call, *arguments), _CALL_TIMEOUT_S)
-        except (IllegalStateError, CommitFailedError):
-            raise
-        except (KafkaError, TimeoutError) as error:
-            raise DependencyUnavailable(f"Kafka does not answer: {error!r}", code="kafka") from error
+        return await call_in_thread(self._thread, call, *arguments)
 
     async def _put_back(self, batch: Mapping[Any, Sequence[KafkaRecord]]) -> None:
         """Make what was fetched across a rebalance be fetched again.

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 __all__ = ["Spawn", "TaskOwner"]
 
+_CANCEL_AGAIN_S = 1.0
+
 
 class Spawn(Protocol):
     """Starts a task whose owner awaits it and hears of its failure."""
@@ -45,12 +47,17 @@ class TaskOwner:
             await asyncio.wait(self._tasks, timeout=left_s)
 
     async def close(self) -> None:
-        """Cancel and await every task. Idempotent."""
+        """Cancel and await every task. Idempotent.
+
+        A task that goes on is cancelled again: up to Python 3.11, libraries that wait with `asyncio.wait_for` lose a
+        cancellation that comes just as what they wait for is done.
+        """
         self.is_open = False
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = set(self._tasks)
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=_CANCEL_AGAIN_S)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
