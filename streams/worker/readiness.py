@@ -85,12 +85,31 @@ class Readiness:
         Raises:
             Exception: whatever `call` raises other than `DependencyUnavailable`.
         """
+        try:
+            return await call()
+        except DependencyUnavailable as error:
+            away = error
+        return await self._until_back(name, call, away)
+
+    async def _until_back(self, name: str, call: Callable[[], Awaitable[R]], away: DependencyUnavailable | None) -> R:
+        """Go on after the attempt that ended with `away`.
+
+        Apart from that attempt, because what a retry needs is a cycle of objects each time, which waits for the garbage
+        collector.
+        """
         backoff = wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S)
 
         def pause_s(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             least_s = error.retry_after_s if isinstance(error, DependencyUnavailable) else 0.0
             return least_s + backoff(state)
+
+        async def attempt() -> R:
+            nonlocal away
+            if away is not None:
+                first, away = away, None
+                raise first
+            return await call()
 
         with ExitStack() as waiting:
             restate: Callable[[str], None] | None = None
@@ -107,5 +126,5 @@ class Readiness:
             retrying = AsyncRetrying(
                 retry=retry_if_exception_type(DependencyUnavailable), wait=pause_s, before_sleep=note
             )
-            result: R = await retrying(call)
+            result: R = await retrying(attempt)
             return result
