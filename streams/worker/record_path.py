@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Protocol
 
 from processors.modality import Modality
-from streams.align import Aligner, AlignEvent, AlignSettings, Placement, ReadClock, counted_end_ms
+from streams.align import Aligner, AlignEvent, AlignSettings, Placement, counted_end_ms
 from streams.errors import PoisonItem
 from streams.records import Item, ItemLimits, KafkaRecord, parse_item
 from streams.worker import metrics
@@ -132,32 +132,39 @@ class RecordPath:
         def may_have_unread(topic: str) -> bool:
             return reader.has_unread(topic) or reader.fetched_ms(topic) < self._as_of_ms
 
+        # Local names: the loop is taken once per record.
+        topics, limits, outcome = self._topics, self._limits, self._outcome
+        settings_for, observe, add = self._settings_for, self._clock.observe, self.aligner.add
+        wall_ms = self._wall_ms()
         for record in islice(self._merge.pop_ready(may_have_unread), at_most):
             count += 1
-            tracker = trackers[record.topic]
+            topic = record.topic
+            tracker = trackers[topic]
             if not tracker.is_new(record.offset):
                 continue
-            clock = self._read_clock(record)
+            clock = observe(record.timestamp, wall_ms=wall_ms)
             try:
-                item = parse_item(record, self._topics[record.topic], self._limits)
-                self._outcome.admit(item.source_id)
+                item = parse_item(record, topics[topic], limits)
+                outcome.admit(item.source_id)
             except PoisonItem as error:
                 tracker.add(record.offset)
-                self._outcome.poison(record, error)
+                outcome.poison(record, error)
                 continue
-            watermark_ms = counted_end_ms(item) - self._settings_for(item.source_id).out_of_orderness_ms
+            watermark_ms = counted_end_ms(item) - settings_for(item.source_id).out_of_orderness_ms
             tracker.add(record.offset, item.source_id, watermark_ms)
-            self._place(record, item, clock)
+            placement = add(item, clock)
+            if placement.windows:
+                outcome.placed(record, item, len(placement.windows))
+            else:
+                self._settle(record, item, placement)
         self._advance(reader)
         if self._merge.is_empty:
             self._note_read_through(reader)
         return count
 
-    def _place(self, record: KafkaRecord, item: Item, clock: ReadClock) -> None:
-        placement: Placement[Item] = self.aligner.add(item, clock)
-        if placement.windows:
-            self._outcome.placed(record, item, len(placement.windows))
-        elif placement.is_late:
+    def _settle(self, record: KafkaRecord, item: Item, placement: Placement[Item]) -> None:
+        """Finish an item that went into no window."""
+        if placement.is_late:
             self._outcome.late(record, item, placement.late_for)
         else:
             if placement.is_duplicate:
@@ -177,7 +184,3 @@ class RecordPath:
             position = reader.position(topic)
             if position is not None:
                 tracker.read_through(position)
-
-    def _read_clock(self, record: KafkaRecord) -> ReadClock:
-        """The read clock with a record that was just read."""
-        return self._clock.observe(record.timestamp, wall_ms=self._wall_ms())
