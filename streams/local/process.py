@@ -22,6 +22,7 @@ __all__ = ["Child", "Command", "run_to_end"]
 _LAUNCHER = Path(__file__).with_name("_launch.py")
 _CHUNK_BYTES = 65_536
 _LAST_WORDS_S = 1.0
+_POLL_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Child:
         self._process = process
         self._log = log
         self._pump = asyncio.create_task(self._write_log())
-        self._exit = asyncio.create_task(process.wait())
+        self._exit = asyncio.create_task(_exit_code(process))
 
     @classmethod
     async def spawn(cls, command: Command, log_path: Path) -> Self:
@@ -115,6 +116,16 @@ class Child:
         while chunk := await self._process.stdout.read(_CHUNK_BYTES):
             with contextlib.suppress(OSError):  # a full disk must not block the server on its own output
                 self._log.write(chunk)
+
+
+async def _exit_code(process: asyncio.subprocess.Process) -> int:
+    """Its exit code as soon as it has ended.
+
+    `Process.wait` answers only when the output is closed, too, which a grandchild that outlives the child holds open.
+    """
+    while process.returncode is None:  # noqa: ASYNC110 - asyncio has no event for it
+        await asyncio.sleep(_POLL_S)
+    return process.returncode
 
 
 async def run_to_end(name: str, command: Command, log_path: Path, within_s: float) -> None:

@@ -29,6 +29,16 @@ async def test_output_and_exit_code_arrive(tmp_path: Path) -> None:
     assert (tmp_path / "x.log").read_text() == "out\nerr\n"
 
 
+async def test_an_end_is_seen_although_a_grandchild_holds_the_output_open(tmp_path: Path) -> None:
+    child = await Child.spawn(shell("sleep 60 & echo $!; exit 3"), tmp_path / "x.log")
+    grandchild = await asyncio.to_thread(first_line, tmp_path / "x.log")
+    mark = start_mark(grandchild)
+    assert mark is not None
+    assert await child.wait(DEADLINE_S) == 3
+    await child.kill()
+    assert wait_until_gone(grandchild, mark, DEADLINE_S)
+
+
 async def test_variables_and_directory_are_set_beside_the_own_ones(tmp_path: Path) -> None:
     command = Command(("sh", "-c", "echo $EXTRA $HOME; pwd"), {"EXTRA": "1"}, tmp_path)
     await run_to_end("it", command, tmp_path / "x.log", DEADLINE_S)
