@@ -21,7 +21,7 @@ from streams.settings import Settings
 
 __all__ = ["Exit", "Fleet", "braid"]
 
-Cause = Literal["kill", "term", "own", "end"]
+Cause = Literal["kill", "term", "early", "own", "end"]
 
 _ROOT = Path(__file__).parents[2]
 _STOP_S = 15.0
@@ -35,7 +35,7 @@ class Exit:
     """One end of a worker.
 
     Attributes:
-        cause: what the harness had done to it; `own` if nothing.
+        cause: what the harness had done to it; `early` if it was told to end before it could hear it, `own` if nothing.
         code: exit code, negative for a signal.
         last_words: the end of its log.
     """
@@ -95,8 +95,17 @@ class Fleet:
         self._signal(number, signal.SIGKILL, "kill")
 
     async def terminate(self, number: int) -> None:
-        """SIGTERM, and SIGKILL if it does not end in time, which its exit code shows."""
-        child = self._signal(number, signal.SIGTERM, "term")
+        """SIGTERM, and SIGKILL if it does not end in time, which its exit code shows.
+
+        One that is ending already is left to it: a second signal kills, as a person at a terminal wants it.
+        """
+        slot = self._slots[number % len(self._slots)]
+        if slot.cause == "term":
+            return
+        async with _probing() as session:
+            # While Python starts nobody listens for the signal either, and it ends the process as it ends any other.
+            is_listening = await _missing(session, slot) is not None
+        child = self._signal(number, signal.SIGTERM, "term" if is_listening else "early")
         if child is not None and await child.wait(_STOP_S) is None:
             child.kill_now()
 
@@ -110,15 +119,8 @@ class Fleet:
 
     async def missing(self) -> dict[str, dict[str, str] | None]:
         """Worker -> what its `/readyz` says is missing; None where nothing listens."""
-        found: dict[str, dict[str, str] | None] = {}
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_PROBE_S)) as session:
-            for slot in self._slots:
-                try:
-                    async with session.get(f"http://127.0.0.1:{slot.health_port}/readyz") as response:
-                        found[slot.name] = json.loads(await response.text())["missing"]
-                except (aiohttp.ClientError, TimeoutError, OSError):
-                    found[slot.name] = None
-        return found
+        async with _probing() as session:
+            return {slot.name: await _missing(session, slot) for slot in self._slots}
 
     async def until_ready(self, within_s: float) -> bool:
         """Whether all workers are ready in time."""
@@ -181,6 +183,19 @@ class Fleet:
 
     def _note_exit(self, slot: _Slot, code: int) -> None:
         self.exits.append(Exit(slot.name, slot.cause, code, tail(slot.log)))
+
+
+def _probing() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_PROBE_S))
+
+
+async def _missing(session: aiohttp.ClientSession, slot: _Slot) -> dict[str, str] | None:
+    try:
+        async with session.get(f"http://127.0.0.1:{slot.health_port}/readyz") as response:
+            missing: dict[str, str] = json.loads(await response.text())["missing"]
+            return missing
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return None
 
 
 def braid(*arguments: str) -> Command:
