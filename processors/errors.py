@@ -2,16 +2,21 @@
 
 The tree:
     ProcessorError
+    ├── DatasetError         a file or folder of examples that cannot be learned from, or judged by
     ├── DecodeError          a payload that cannot be turned into a tensor
     ├── ModelError           a checkpoint, spec or tensor that does not fit
     └── SceneError           a scene that cannot be composed (`processors.scenes`)
 """
 
-__all__ = ["DecodeError", "ModelError", "ProcessorError"]
+__all__ = ["DatasetError", "DecodeError", "ModelError", "ProcessorError"]
 
 
 class ProcessorError(Exception):
     """Root of what `processors` raises on purpose."""
+
+
+class DatasetError(ProcessorError):
+    """Examples cannot be used; the message names the file, what was expected and what mends it."""
 
 
 class DecodeError(ProcessorError):

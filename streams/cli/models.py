@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from processors.models.precision import Precision
 from streams.cli.options import ConfigOption, DataDirOption, read_settings
 from streams.errors import ConfigurationError
 
@@ -24,6 +25,9 @@ def build(
     target: Annotated[
         Path | None, typer.Option(help="Folder of the repository.  [default: models in the data directory]")
     ] = None,
+    precision: Annotated[
+        Precision | None, typer.Option(help="Numbers that the encoders compute in.  [default: models.precision]")
+    ] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
@@ -34,14 +38,15 @@ def build(
     from processors.errors import ModelError
     from processors.models.build import build_repository
 
-    folder = target or read_settings(config, data_dir).data_dir / "models"
+    settings = read_settings(config, data_dir)
+    folder = target or settings.data_dir / "models"
     console = Console(stderr=True)
 
     def say(step: str, number: int, steps: int) -> None:
         console.print(f"[dim]models:[/] {step} ({number}/{steps})", highlight=False)
 
     try:
-        build_repository(folder, progress=say)
+        build_repository(folder, precision=precision or settings.models.precision, progress=say)
     except ModelError as error:
         raise ConfigurationError(str(error), code="configuration.models") from error
     console.print(f"models: {folder} is ready; serve it with `braid up`, or with any Triton server")

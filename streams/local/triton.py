@@ -14,6 +14,7 @@ from tritonclient.grpc import aio as triton_grpc
 from tritonclient.utils import InferenceServerException
 
 from processors.models.build import ONNXRUNTIME_BACKEND, is_up_to_date
+from processors.models.precision import Precision
 from streams.errors import ConfigurationError, DependencyUnavailable
 from streams.local.ports import LOOPBACK
 from streams.local.process import Command, run_to_end
@@ -35,18 +36,18 @@ class EmbeddedTriton:
         directory: its backends.
         logs: folder for the output of what prepares it.
         models: the repository to serve; built if it is in the data directory.
-        is_built_here: whether the repository is ours to build.
+        build: in which precision the repository is to be built; None if it is not ours to build.
         ports: of gRPC, HTTP and metrics.
     """
 
     def __init__(
-        self, directory: Path, logs: Path, models: Path, ports: tuple[int, int, int], *, is_built_here: bool
+        self, directory: Path, logs: Path, models: Path, ports: tuple[int, int, int], *, build: Precision | None
     ) -> None:
         self.address = f"{LOOPBACK}:{ports[0]}"
         self._directory = directory
         self._logs = logs
         self._models = models.absolute()
-        self._is_built_here = is_built_here
+        self._build = build
         self._ports = ports
         self._identity = shared_memory_prefix(directory)
 
@@ -118,15 +119,16 @@ class EmbeddedTriton:
             region.unlink(missing_ok=True)
 
     async def _have_models(self) -> None:
-        if not self._is_built_here:
+        if self._build is None:
             if not self._models.is_dir():
                 raise ConfigurationError(
                     f"models.repository is {self._models}, which is not a directory; make one with `braid models build "
                     "--target DIR`, or leave it unset to have it built in the data directory",
                     code="configuration.no_models",
                 )
-        elif not is_up_to_date(self._models):
-            command = Command((sys.executable, "-m", "streams.cli", "models", "build", "--target", str(self._models)))
+        elif not is_up_to_date(self._models, self._build):
+            options = ("--target", str(self._models), "--precision", self._build)
+            command = Command((sys.executable, "-m", "streams.cli", "models", "build", *options))
             await run_to_end("building the models", command, self._logs / "models.log", _BUILD_TIMEOUT_S)
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from processors.modality import Modality
+from processors.models.precision import Precision
 from streams.settings.document import DocumentSource
 
 __all__ = [
@@ -108,6 +109,8 @@ class ModelSettings(_Section):
 
     repository: Path | None = None
     """Model repository that `braid up` serves; empty: built into `data_dir`."""
+    precision: Precision = Precision.INT8
+    """Numbers that the built encoders compute in: `int8` on CPUs, `fp32` on GPUs."""
     video_encoder: str = "video_encoder"
     """Frames to embeddings."""
     audio_encoder: str = "audio_encoder"

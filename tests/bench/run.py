@@ -11,6 +11,7 @@ from tests.bench.delay import measure_delays
 from tests.bench.figures import Figure
 from tests.bench.growth import measure_growth
 from tests.bench.idle import measure_idle
+from tests.bench.models import measure_models
 from tests.bench.overload import measure_overload
 from tests.bench.recovery import measure_recovery
 from tests.bench.throughput import measure_capacity, measure_throughput
@@ -82,6 +83,7 @@ BENCHES = {
     for bench in (
         Bench("growth", Stack.NONE, lambda _: measure_growth()),
         Bench("alignment", Stack.KAFKA, lambda run: measure_alignment(run.settings)),
+        Bench("models", Stack.FULL, lambda run: measure_models(run.settings)),
         Bench("throughput", Stack.FULL, lambda run: measure_throughput(run.settings)),
         Bench("delay", Stack.FULL, _delay),
         Bench("idle", Stack.FULL, lambda run: measure_idle(run.settings)),

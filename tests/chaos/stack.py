@@ -97,7 +97,7 @@ class ChaosStack:
         self._kafka = EmbeddedKafka(self.home / "kafka", logs, *kafka_ports, base)
         self._redis = EmbeddedRedis(self.home / "redis", self.ports.port("redis"))
         triton_ports = self.ports.port("grpc"), self.ports.port("http"), self.ports.port("metrics")
-        self._triton = EmbeddedTriton(self.home / "triton", logs, self.models.path, triton_ports, is_built_here=False)
+        self._triton = EmbeddedTriton(self.home / "triton", logs, self.models.path, triton_ports, build=None)
         self.kafka = Server("kafka", logs, self._kafka.probe)
         self.redis = Server("redis", logs, self._redis.probe)
         self.triton = Server("triton", logs, self._triton.probe)

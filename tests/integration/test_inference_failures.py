@@ -70,9 +70,7 @@ class Triton:
         ports = PortBook(directory / "ports.json", {}, random.Random())
         chosen = (ports.port("grpc"), ports.port("http"), ports.port("metrics"))
         self._logs = directory / "logs"
-        self._embedded = EmbeddedTriton(
-            directory / "backends", self._logs, directory / "models", chosen, is_built_here=False
-        )
+        self._embedded = EmbeddedTriton(directory / "backends", self._logs, directory / "models", chosen, build=None)
         self.address = self._embedded.address
         self.starts: list[str] = []
         self._keeping: asyncio.Task[None] | None = None

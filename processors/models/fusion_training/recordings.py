@@ -19,7 +19,7 @@ from processors.models.fusion_training.scenes import EncodedScene, Items, compre
 from processors.models.fusion_training.windows import SIZE_MS
 from processors.models.spec import AUDIO_RATE_HZ, EMBEDDING_DIMS
 
-__all__ = ["FOOTAGE_SUFFIXES", "find_recordings", "load_recording", "pair_recordings"]
+__all__ = ["FOOTAGE_SUFFIXES", "find_recordings", "load_recording", "pair_recordings", "read_frames"]
 
 FOOTAGE_SUFFIXES: Final = frozenset({".mp4", ".mpg", ".mkv", ".webm"})
 """Files that hold a picture, and sound perhaps."""
@@ -41,7 +41,7 @@ def load_recording(path: Path, cache: Path, encoders: Encoders) -> EncodedScene:
     """The first 40 s of a recording as an encoded scene without events or words, its embeddings kept in `cache`."""
     stored_path = cache / f"recording-{path.parent.name}-{path.stem}.npz"
     if not stored_path.is_file():
-        times_ms, jpegs = _read_frames(path)
+        times_ms, jpegs = read_frames(path)
         frames = encoders.encode_frames(jpegs) if jpegs else _nothing(Modality.VIDEO)
         sound = _read_sound(path)
         chunks = encoders.encode_sound(sound) if len(sound) >= AUDIO_RATE_HZ else _nothing(Modality.AUDIO)
@@ -85,7 +85,8 @@ def _nothing(modality: Modality) -> npt.NDArray[np.float32]:
     return np.zeros((0, EMBEDDING_DIMS[modality]), np.float32)
 
 
-def _read_frames(path: Path) -> tuple[list[int], list[bytes]]:
+def read_frames(path: Path) -> tuple[list[int], list[bytes]]:
+    """Times in milliseconds from the first, and JPEGs, of the frames in the first 40 s; nothing without a picture."""
     times_ms: list[int] = []
     jpegs: list[bytes] = []
     with av.open(str(path)) as container:

@@ -7,9 +7,10 @@ import pytest
 from processors.errors import ModelError
 from processors.models import build
 from processors.models.build import MANIFEST_NAME, ONNXRUNTIME_BACKEND, build_repository, is_up_to_date
+from processors.models.precision import Precision
 
 
-def fill(repository: Path, _progress: object) -> None:
+def fill(repository: Path, _precision: object, _progress: object) -> None:
     """Stands in for the exports, which take seconds each."""
     (repository / "fusion" / "1").mkdir()
     (repository / "fusion" / "1" / "model.onnx").write_bytes(b"graph")
@@ -71,6 +72,15 @@ def test_another_version_of_a_package_makes_it_stale(tmp_path: Path, monkeypatch
     assert not is_up_to_date(target)
 
 
+@pytest.mark.usefixtures("quick")
+def test_another_precision_makes_it_stale(tmp_path: Path) -> None:
+    target = tmp_path / "models"
+    build_repository(target, precision=Precision.FP32)
+
+    assert is_up_to_date(target, Precision.FP32)
+    assert not is_up_to_date(target, Precision.INT8)
+
+
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     precious = tmp_path / "thesis.txt"
     precious.write_text("years of work")
@@ -82,7 +92,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
 
 
 def test_a_failed_build_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_repository: Path, _progress: object) -> None:
+    def fail(_repository: Path, _precision: object, _progress: object) -> None:
         raise ModelError("the graph differs")
 
     monkeypatch.setattr(build, "_fill", fail)
@@ -99,7 +109,7 @@ def test_a_failed_build_leaves_the_last_good_one(tmp_path: Path, monkeypatch: py
     build_repository(target)
     graph = target / "fusion" / "1" / "model.onnx"
 
-    def fail(_repository: Path, _progress: object) -> None:
+    def fail(_repository: Path, _precision: object, _progress: object) -> None:
         raise ModelError("the graph differs")
 
     monkeypatch.setattr(build, "_fill", fail)

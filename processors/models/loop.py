@@ -1,0 +1,146 @@
+"""The training loop that every network shares: seeds, early stopping, checkpoints, and going on after a crash."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from processors.errors import ModelError
+
+__all__ = ["MONITORED", "LoopSettings", "fit"]
+
+MONITORED: Final = "validation_loss"
+"""What a module must log in `validation_step`; the least one is the best."""
+
+_BEST, _LAST = "best.ckpt", "last.ckpt"
+_SEED_STRIDE: Final = 1_000_003  # runs of neighbouring seeds share no step's seed
+_SEEDS: Final = 2**32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopSettings:
+    """How long to train, and where to keep what a crash must not lose.
+
+    Attributes:
+        folder: of the checkpoints and TensorBoard's events. Training goes on from what it finds there.
+        epochs: passes over the training data, at most.
+        batch_size: examples of a step; all of them take part in each pass.
+        patience: passes without a better validation loss before the end; None to take all.
+        seed: of everything random. The same seed gives the same network, also when training was interrupted.
+        is_shown: whether a progress bar is drawn.
+    """
+
+    folder: Path
+    epochs: int
+    batch_size: int
+    patience: int | None = None
+    seed: int = 0
+    is_shown: bool = False
+
+
+def fit(module: LightningModule, training: Dataset[Any], validation: Dataset[Any], settings: LoopSettings) -> None:
+    """Train a module; it is left as it was after its best pass, in evaluation mode.
+
+    Args:
+        module: logs `validation_loss`. What it draws at random it draws in `training_step`.
+        training: of a known length; gives the same example for the same index.
+        validation: of other recordings, alike.
+        settings: how.
+
+    Raises:
+        ModelError: the folder's checkpoints do not fit the module.
+    """
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    best = ModelCheckpoint(
+        dirpath=settings.folder,
+        filename=Path(_BEST).stem,
+        monitor=MONITORED,
+        save_last=True,
+        enable_version_counter=False,
+    )
+    order = _EpochOrder(training, settings.seed)
+    batches = DataLoader(training, batch_size=settings.batch_size, sampler=order)
+    judged = DataLoader(validation, batch_size=settings.batch_size)
+    callbacks: list[Callback] = [best, _StepSeeds(settings.seed)]
+    if settings.patience is not None:
+        callbacks.append(EarlyStopping(monitor=MONITORED, patience=settings.patience))
+    if settings.is_shown:
+        callbacks.append(TQDMProgressBar())
+    trainer = Trainer(
+        max_epochs=settings.epochs,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(settings.folder, name="", version=""),
+        deterministic=True,
+        devices=1,
+        enable_model_summary=False,
+        enable_progress_bar=settings.is_shown,
+        log_every_n_steps=1,
+        num_sanity_val_steps=0,
+    )
+    last = settings.folder / _LAST
+    try:
+        with _quiet_trainer():
+            trainer.fit(module, batches, judged, ckpt_path=last if last.exists() else None, weights_only=True)
+        held = torch.load(settings.folder / _BEST, weights_only=True)
+        module.load_state_dict(held["state_dict"])
+    except (RuntimeError, KeyError) as error:
+        raise ModelError(
+            f"training in {settings.folder} cannot go on: {error}; if the network was changed, name another folder"
+        ) from error
+    module.eval()
+
+
+class _EpochOrder(Sampler[int]):
+    """Another order in each pass, told by the seed and the number of the pass alone."""
+
+    def __init__(self, examples: Dataset[Any], seed: int) -> None:
+        self._count = len(examples)  # type: ignore[arg-type] # torch declares no length
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each pass."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self._seed * _SEED_STRIDE + self._epoch)
+        return iter(torch.randperm(self._count, generator=generator).tolist())
+
+
+class _StepSeeds(Callback):
+    """Begins every step from a seed of its own, so that one that is taken again draws what it drew before."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        del pl_module, batch, batch_idx
+        seed_everything((self._seed * _SEED_STRIDE + trainer.global_step) % _SEEDS, verbose=False)
+
+
+@contextmanager
+def _quiet_trainer() -> Iterator[None]:
+    """Silences what Lightning says about its choices, and advice that does not hold here."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty", UserWarning)
+            warnings.filterwarnings("ignore", "The '.*_dataloader' does not have many workers", UserWarning)
+            warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)

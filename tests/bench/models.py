@@ -1,0 +1,122 @@
+"""Items a second of each model, as a graph alone on one thread and through Triton; frames in both precisions.
+
+Graphs take turns, batch by batch, so that whatever else the machine does slows all of them alike.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import tritonclient.grpc as triton
+
+from processors.models.export import export_model
+from processors.models.networks import load_network
+from processors.models.quantization import CALIBRATIONS, quantise
+from processors.models.spec import (
+    AUDIO_ENCODER,
+    FUSION,
+    SPECS,
+    TEXT_ENCODER,
+    TEXT_ENCODER_ONNX,
+    VIDEO_ENCODER,
+    ModelSpec,
+)
+from streams.settings import Settings
+from tests.bench.figures import Figure
+
+__all__ = ["measure_models"]
+
+BATCH = 16
+ROUNDS = 15
+CALLS_AT_ONCE = 4
+TRITON_CALLS = 24
+TIMEOUT_S = 60.0
+TEXT = b"the delivery for this morning has arrived at the dock; the gate is up!"
+
+
+async def measure_models(settings: Settings) -> tuple[list[Figure], dict[str, Any]]:
+    rates, fusion_ms = await asyncio.to_thread(_measure_graphs)
+    figures = [Figure(f"{name}, graph alone, one thread", found, "items/s") for name, found in rates.items()]
+    pairs = zip(rates["video_encoder int8"], rates["video_encoder fp32"], strict=True)
+    figures.append(Figure("video_encoder, int8 / fp32", [int8 / fp32 for int8, fp32 in pairs]))
+    figures.append(Figure("fusion with contributions, batch of 16, two threads", fusion_ms, "ms/window", at_most=3))
+    for spec in (VIDEO_ENCODER, AUDIO_ENCODER, TEXT_ENCODER, FUSION):
+        found = await asyncio.to_thread(_through_triton, settings.triton.grpc or "", spec)
+        figures.append(Figure(f"{spec.name}, through Triton", found, "items/s"))
+    return figures, {"batch": BATCH}
+
+
+def _measure_graphs() -> tuple[dict[str, list[float]], list[float]]:
+    with tempfile.TemporaryDirectory(prefix="braid-bench-models-") as folder:
+        graphs = {}
+        for spec in (VIDEO_ENCODER, AUDIO_ENCODER, TEXT_ENCODER_ONNX, FUSION):
+            graphs[spec.name] = Path(folder) / f"{spec.name}.onnx"
+            export_model(load_network(spec.name), spec, graphs[spec.name])
+        int8 = Path(folder) / "int8.onnx"
+        quantise(graphs[VIDEO_ENCODER.name], int8, CALIBRATIONS[VIDEO_ENCODER.name])
+        chosen = {
+            "video_encoder fp32": (graphs[VIDEO_ENCODER.name], VIDEO_ENCODER),
+            "video_encoder int8": (int8, VIDEO_ENCODER),
+            "audio_encoder": (graphs[AUDIO_ENCODER.name], AUDIO_ENCODER),
+            "text_encoder": (graphs[TEXT_ENCODER_ONNX.name], TEXT_ENCODER_ONNX),
+        }
+        sessions = {name: (_open(path, 1), _feed(spec)) for name, (path, spec) in chosen.items()}
+        rates: dict[str, list[float]] = {name: [] for name in sessions}
+        for _ in range(ROUNDS):
+            for name, (session, feed) in sessions.items():
+                rates[name].append(BATCH / _seconds(session, feed))
+        fusion, feed = _open(graphs[FUSION.name], 2), _feed(FUSION)
+        return rates, [1_000 * _seconds(fusion, feed) / BATCH for _ in range(ROUNDS)]
+
+
+def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _feed(spec: ModelSpec) -> Mapping[str, np.ndarray]:
+    random = np.random.default_rng(5)
+    feed = {}
+    for tensor in spec.inputs:
+        shape = (BATCH, *(16 if size < 0 else size for size in tensor.shape))
+        if tensor.dtype == "BYTES":
+            feed[tensor.name] = np.full(shape, TEXT, object)
+        elif tensor.dtype == "FP32":
+            feed[tensor.name] = random.uniform(0, 0.1, shape).astype(np.float32)
+        else:
+            high = {"attention_mask": 2}.get(tensor.name, 256)
+            feed[tensor.name] = random.integers(1, high, shape).astype(tensor.numpy_dtype)
+    return feed
+
+
+def _seconds(session: onnxruntime.InferenceSession, feed: Mapping[str, np.ndarray]) -> float:
+    begun_s = time.perf_counter()
+    session.run(None, dict(feed))
+    return time.perf_counter() - begun_s
+
+
+def _through_triton(address: str, spec: ModelSpec) -> list[float]:
+    feed = _feed(SPECS[spec.name])
+    with triton.InferenceServerClient(address) as client, ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+
+        def call(_: int) -> None:
+            inputs = []
+            for tensor in spec.inputs:
+                inputs.append(triton.InferInput(tensor.name, list(feed[tensor.name].shape), tensor.dtype))
+                inputs[-1].set_data_from_numpy(feed[tensor.name])
+            client.infer(spec.name, inputs, client_timeout=TIMEOUT_S)
+
+        list(pool.map(call, range(CALLS_AT_ONCE)))
+        found = []
+        for _ in range(3):
+            begun_s = time.perf_counter()
+            list(pool.map(call, range(TRITON_CALLS)))
+            found.append(TRITON_CALLS * BATCH / (time.perf_counter() - begun_s))
+        return found

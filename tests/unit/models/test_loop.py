@@ -1,0 +1,75 @@
+"""The training loop: the same result however often it is interrupted, and the best pass kept."""
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from processors.errors import ModelError
+from processors.models.loop import LoopSettings, fit
+
+EPOCHS = 6
+
+
+class Interrupted(BaseException):
+    """As sudden as a kill."""
+
+
+class Line(LightningModule):
+    """Learns y = 3x under noise and dropout, so that every draw counts."""
+
+    def __init__(self, *, ends_at=None, width=4, rate=0.02):
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(1, width), nn.Dropout(0.2), nn.Linear(width, 1))
+        self.passes = []
+        self._ends_at = ends_at
+        self._rate = rate
+
+    def training_step(self, batch, _):
+        if self.current_epoch == self._ends_at:
+            raise Interrupted
+        if self.current_epoch not in self.passes:
+            self.passes.append(self.current_epoch)
+        xs, ys = batch
+        return nn.functional.mse_loss(self.network(xs + 0.1 * torch.randn_like(xs)), ys)
+
+    def validation_step(self, batch, _):
+        xs, ys = batch
+        self.log("validation_loss", nn.functional.mse_loss(self.network(xs), ys))
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=self._rate)
+
+
+def train(folder, *, ends_at=None, width=4, rate=0.02, seed=5, epochs=EPOCHS, patience=None):
+    torch.manual_seed(seed)
+    line = Line(ends_at=ends_at, width=width, rate=rate)
+    xs = torch.linspace(-1, 1, 32)[:, None]
+    data = TensorDataset(xs, 3 * xs)
+    fit(line, data, data, LoopSettings(folder=folder, epochs=epochs, batch_size=8, seed=seed, patience=patience))
+    return line
+
+
+def weights(line):
+    return torch.cat([tensor.flatten() for tensor in line.state_dict().values()])
+
+
+def test_training_that_was_interrupted_ends_where_it_would_have_ended(tmp_path):
+    whole = train(tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train(tmp_path / "cut", ends_at=3)
+    resumed = train(tmp_path / "cut")
+    assert resumed.passes == [3, 4, 5]
+    assert torch.equal(weights(whole), weights(resumed))
+    assert not torch.equal(weights(whole), weights(train(tmp_path / "other", seed=6)))
+
+
+def test_training_ends_when_it_no_longer_helps(tmp_path):
+    assert train(tmp_path, rate=0.0, patience=2).passes == [0, 1, 2]
+
+
+def test_checkpoints_of_another_network_are_refused(tmp_path):
+    train(tmp_path, epochs=1)
+    with pytest.raises(ModelError, match="name another folder"):
+        train(tmp_path, width=8)
