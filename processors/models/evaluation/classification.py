@@ -10,7 +10,14 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from processors.errors import ModelError
 
-__all__ = ["ClassFigures", "ClassificationReport", "expected_calibration_error", "report_classification"]
+__all__ = [
+    "ClassFigures",
+    "ClassificationReport",
+    "ReliabilityBin",
+    "calibration_error",
+    "reliability_bins",
+    "report_classification",
+]
 
 _BINS: Final = 15
 
@@ -33,6 +40,21 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Answers that were given with about the same confidence.
+
+    Attributes:
+        stated: mean probability that was stated for them.
+        true: share of them that came true.
+        count: how many they are.
+    """
+
+    stated: float
+    true: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClassificationReport:
     """What a classifier answered on examples that it had not learned from.
 
@@ -42,6 +64,7 @@ class ClassificationReport:
         calibration_error: expected calibration error of the answers' probabilities.
         classes: name -> figures, in the order of the probabilities.
         confusion: examples by true class (row) and answered class (column), in the same order.
+        reliability: answers by the probability that was stated for them, least first.
     """
 
     accuracy: float
@@ -49,6 +72,7 @@ class ClassificationReport:
     calibration_error: float
     classes: dict[str, ClassFigures]
     confusion: tuple[tuple[int, ...], ...]
+    reliability: tuple[ReliabilityBin, ...]
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`; shares rounded to four digits."""
@@ -66,6 +90,10 @@ class ClassificationReport:
                 for name, figures in self.classes.items()
             },
             "confusion": [list(row) for row in self.confusion],
+            "reliability": [
+                {"stated": round(entry.stated, 4), "true": round(entry.true, 4), "count": entry.count}
+                for entry in self.reliability
+            ],
         }
 
     def as_markdown(self) -> str:
@@ -104,31 +132,42 @@ def report_classification(
     answers = probabilities.argmax(axis=1)
     labels = np.arange(len(classes))
     precision, recall, f1, support = precision_recall_fscore_support(truth, answers, labels=labels, zero_division=0)
+    reliability = reliability_bins(answers == truth, probabilities.max(axis=1))
     return ClassificationReport(
         accuracy=float((answers == truth).mean()),
         macro_f1=float(np.mean(f1)),
-        calibration_error=expected_calibration_error(answers == truth, probabilities.max(axis=1)),
+        calibration_error=calibration_error(reliability),
         classes={
             name: ClassFigures(float(precision[row]), float(recall[row]), float(f1[row]), int(support[row]))
             for row, name in enumerate(classes)
         },
         confusion=tuple(tuple(map(int, row)) for row in confusion_matrix(truth, answers, labels=labels)),
+        reliability=reliability,
     )
 
 
-def expected_calibration_error(is_right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.floating[Any]]) -> float:
-    """How far stated probabilities are from the share that turns out true (Guo et al. 2017, 15 bins of equal width).
+def reliability_bins(
+    is_right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.floating[Any]]
+) -> tuple[ReliabilityBin, ...]:
+    """Sort what was stated by the probability that was stated for it, into 15 bins of equal width.
 
     Args:
-        is_right: bool [N], whether what was stated came true.
-        confidence: floats [N] in 0..1, the probability that was stated for it.
+        is_right: bool [N], whether it came true.
+        confidence: floats [N] in 0..1.
 
     Returns:
-        The mean over all N of the difference in their bin; 0 is perfect.
+        The bins that hold anything, least first.
     """
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    error = 0.0
-    for number in np.unique(bins):
-        inside = bins == number
-        error += inside.mean() * abs(float(is_right[inside].mean()) - float(confidence[inside].mean()))
-    return float(error)
+    numbers = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    bins = []
+    for number in np.unique(numbers):
+        inside = numbers == number
+        stated, true = float(confidence[inside].mean()), float(is_right[inside].mean())
+        bins.append(ReliabilityBin(stated, true, int(inside.sum())))
+    return tuple(bins)
+
+
+def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Expected calibration error (Guo et al. 2017): how far what is stated lies from what comes true; 0 is perfect."""
+    count = sum(entry.count for entry in bins)
+    return sum(entry.count * abs(entry.true - entry.stated) for entry in bins) / count

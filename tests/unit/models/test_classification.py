@@ -5,7 +5,7 @@ import pytest
 
 from processors.errors import ModelError
 from processors.models.evaluation import report_classification
-from processors.models.evaluation.classification import expected_calibration_error
+from processors.models.evaluation.classification import calibration_error, reliability_bins
 
 CLASSES = ("rain", "siren", "dog")
 
@@ -37,10 +37,13 @@ def test_a_class_without_examples_keeps_its_place():
 
 
 def test_the_calibration_error_is_the_gap_between_stated_and_true():
-    is_right = np.array([True] * 6 + [False] * 4)
-    assert expected_calibration_error(is_right, np.full(10, 0.6)) == pytest.approx(0)
-    assert expected_calibration_error(is_right, np.full(10, 0.9)) == pytest.approx(0.3)
-    assert expected_calibration_error(np.array([True, False]), np.array([1.0, 0.1])) == pytest.approx(0.05)
+    def error(is_right, confidence):
+        return calibration_error(reliability_bins(np.array(is_right), np.array(confidence)))
+
+    is_right = [True] * 6 + [False] * 4
+    assert error(is_right, [0.6] * 10) == pytest.approx(0)
+    assert error(is_right, [0.9] * 10) == pytest.approx(0.3)
+    assert error([True, False], [1.0, 0.1]) == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,113 @@
+"""The report of an evaluation as one HTML page: tables, and plots inside it, so that it can be sent on as it is."""
+
+import io
+from collections.abc import Mapping
+from typing import Final
+
+from jinja2 import Environment
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from processors.models.evaluation.classification import ClassificationReport
+
+__all__ = ["render_html"]
+
+_PAGE: Final = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>
+  body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+  table { border-collapse: collapse; margin: 1rem 0 }
+  th, td { padding: .25rem .75rem; border-bottom: 1px solid #d0d7de; text-align: right }
+  th:first-child, td:first-child { text-align: left }
+  .plots { display: flex; flex-wrap: wrap; gap: 1rem } .plots svg { max-width: 100%; height: auto }
+</style>
+<h1>{{ title }}</h1>
+<table>
+{% for name, value in facts.items() %}  <tr><td>{{ name }}</td><td>{{ value }}</td></tr>
+{% endfor %}  <tr><td>accuracy</td><td>{{ "%.1f %%"|format(100 * report.accuracy) }}</td></tr>
+  <tr><td>mean F1 of the classes</td><td>{{ "%.3f"|format(report.macro_f1) }}</td></tr>
+  <tr><td>expected calibration error</td><td>{{ "%.3f"|format(report.calibration_error) }}</td></tr>
+</table>
+<h2>Classes</h2>
+<table>
+  <tr><th>class</th><th>precision</th><th>recall</th><th>F1</th><th>examples</th></tr>
+{% for name, figures in report.classes.items() %}  <tr><td>{{ name }}</td>
+    <td>{{ "%.3f"|format(figures.precision) }}</td><td>{{ "%.3f"|format(figures.recall) }}</td>
+    <td>{{ "%.3f"|format(figures.f1) }}</td><td>{{ figures.support }}</td></tr>
+{% endfor %}</table>
+<h2>Plots</h2>
+<div class="plots">
+<figure>{{ confusion }}<figcaption>Which class was taken for which</figcaption></figure>
+<figure>{{ reliability }}<figcaption>What was stated against what came true; the line is perfect</figcaption></figure>
+</div>
+</html>
+"""
+
+_BLUE: Final = "#0550ae"
+
+
+def render_html(title: str, report: ClassificationReport, facts: Mapping[str, str]) -> str:
+    """One page about one evaluation.
+
+    Args:
+        title: of the page.
+        report: what was found.
+        facts: what else a reader needs to take it again: data, seeds, model; shown in this order.
+    """
+    page = Environment(autoescape=True).from_string(_PAGE)
+    return page.render(
+        title=title,
+        report=report,
+        facts=facts,
+        confusion=_draw_confusion(report),
+        reliability=_draw_reliability(report),
+    )
+
+
+def _draw_confusion(report: ClassificationReport) -> Markup:
+    side = 2.0 + 0.45 * len(report.classes)
+    figure, axes = _canvas(side, side)
+    axes.imshow(report.confusion, cmap="Blues")
+    names = list(report.classes)
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="answer", ylabel="truth")
+    most = max(max(row) for row in report.confusion)
+    for row, counts in enumerate(report.confusion):
+        for column, count in enumerate(counts):
+            if count:
+                shade = "white" if count > most / 2 else "black"
+                axes.text(column, row, str(count), ha="center", va="center", color=shade)
+    return _as_svg(figure)
+
+
+def _draw_reliability(report: ClassificationReport) -> Markup:
+    figure, axes = _canvas(4.5, 4.5)
+    axes.plot([0, 1], [0, 1], color="#8c959f", linewidth=1)
+    count = sum(entry.count for entry in report.reliability)
+    axes.scatter(
+        [entry.stated for entry in report.reliability],
+        [entry.true for entry in report.reliability],
+        [20 + 400 * entry.count / count for entry in report.reliability],
+        color=_BLUE,
+        alpha=0.7,
+    )
+    axes.set(xlabel="stated probability", ylabel="share that came true", xlim=(0, 1.03), ylim=(-0.03, 1.03))
+    return _as_svg(figure)
+
+
+def _canvas(width_in: float, height_in: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _as_svg(figure: Figure) -> Markup:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    drawn = buffer.getvalue()
+    return Markup(drawn[drawn.index("<svg") :])  # noqa: S704 - made here, and matplotlib escapes the names of classes
