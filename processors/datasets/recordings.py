@@ -1,0 +1,204 @@
+"""Folders of recordings with a table of what happens in them.
+
+    yard/
+      labels.tsv
+      monday.mp4  monday.vtt  tuesday.mp4  …
+
+`labels.tsv` is what DCASE challenges and sed_eval use: columns `filename`, `onset`, `offset`, `event_label`, divided by
+tabs, times in seconds from the start of the recording. Recordings without a row are examples of nothing happening.
+Subtitles beside a recording, with its name and `.vtt` or `.srt`, are its transcript.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import av
+
+from processors.errors import DatasetError
+from processors.modality import Modality
+
+__all__ = ["LABELS_NAME", "Recording", "RecordingFolder", "TimedEvent", "read_recordings", "write_labels"]
+
+LABELS_NAME: Final = "labels.tsv"
+_COLUMNS: Final = ("filename", "onset", "offset", "event_label")
+_MEDIA_SUFFIXES: Final = frozenset({".mp4", ".mpg", ".mkv", ".webm", ".mov", ".wav", ".flac", ".ogg", ".mp3"})
+_SUBTITLE_SUFFIXES: Final = (".vtt", ".srt")
+_SLACK_MS: Final = 500
+"""So much later than its recording may an event end: containers round their length, and people what they saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedEvent:
+    """An event of one class in `[start_ms, end_ms)` of its recording."""
+
+    event_class: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One media file.
+
+    Attributes:
+        path: of the file.
+        duration_ms: its length.
+        modalities: what it has, in the order of `Modality`.
+        events: what happens in it, in order of start.
+    """
+
+    path: Path
+    duration_ms: int
+    modalities: tuple[Modality, ...]
+    events: tuple[TimedEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFolder:
+    """What a folder of recordings holds; no frame and no sound is decoded yet.
+
+    Attributes:
+        path: of the folder.
+        classes: of its events, in order of name, or as they were asked for.
+        recordings: in order of name.
+    """
+
+    path: Path
+    classes: tuple[str, ...]
+    recordings: tuple[Recording, ...]
+
+
+def read_recordings(
+    folder: Path, classes: Sequence[str] | None = None, needed: Collection[Modality] = ()
+) -> RecordingFolder:
+    """Read a folder's table and look into its media.
+
+    Args:
+        folder: with `labels.tsv` and media files, which may lie in folders of it.
+        classes: those that the events may have, each of which must occur; None for those that do.
+        needed: modalities that at least one recording must have.
+
+    Raises:
+        DatasetError: naming file and line: a table that cannot be read, an event outside its recording, of no length or
+            overlapping another one of its class, a class that is not known or does not occur, a file that is not there
+            or is no recording; a modality that is needed and that no recording has.
+    """
+    table = folder / LABELS_NAME
+    if not table.is_file():
+        raise DatasetError(
+            f"{table} is not there; expected a folder with recordings and a table of {', '.join(_COLUMNS)}, divided by "
+            "tabs, times in seconds"
+        )
+    rows = list(_read_rows(table, folder, classes))
+    media = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _MEDIA_SUFFIXES)
+    if not media:
+        raise DatasetError(f"{folder} holds no recording; expected files of {', '.join(sorted(_MEDIA_SUFFIXES))}")
+    by_file: dict[Path, list[tuple[int, TimedEvent]]] = {}
+    for line, path, event in rows:
+        by_file.setdefault(path, []).append((line, event))
+    recordings = tuple(_look_into(path, table, by_file.get(path, [])) for path in media)
+    if absent := set(needed) - {modality for recording in recordings for modality in recording.modalities}:
+        raise DatasetError(f"{folder}: no recording has {' or '.join(sorted(absent))}; add some, or learn without it")
+    counts = Counter(event.event_class for _, _, event in rows)
+    if missing := [name for name in classes or () if not counts[name]]:
+        raise DatasetError(f"{table}: no event of the class {missing[0]!r}; label some, or leave the class out")
+    if not counts:
+        raise DatasetError(f"{table} names no event; there is nothing to learn")
+    return RecordingFolder(folder, tuple(classes or sorted(counts)), recordings)
+
+
+def write_labels(folder: Path, events: Mapping[str, Iterable[TimedEvent]]) -> None:
+    """Write a folder's table, replacing one that is there.
+
+    Args:
+        folder: it exists.
+        events: name of a recording in the folder -> what happens in it.
+    """
+    with (folder / LABELS_NAME).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, dialect=csv.excel_tab, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for name, of_recording in events.items():
+            for event in of_recording:
+                writer.writerow((name, event.start_ms / 1000, event.end_ms / 1000, event.event_class))
+
+
+def _read_rows(table: Path, folder: Path, classes: Sequence[str] | None) -> Iterator[tuple[int, Path, TimedEvent]]:
+    """Line, file and event of each row."""
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, dialect=csv.excel_tab, strict=True)
+            header = next(reader, [])
+            if tuple(header) != _COLUMNS:
+                raise DatasetError(f"{table}:1: the columns are {header}, expected {list(_COLUMNS)}, divided by tabs")
+            for row in reader:
+                if row:
+                    yield reader.line_num, *_read_row(row, f"{table}:{reader.line_num}", folder, classes)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{table} is not a table of UTF-8 text divided by tabs: {error}") from error
+
+
+def _read_row(row: list[str], where: str, folder: Path, classes: Sequence[str] | None) -> tuple[Path, TimedEvent]:
+    if len(row) != len(_COLUMNS):
+        raise DatasetError(f"{where}: {len(row)} columns, expected {len(_COLUMNS)}: {', '.join(_COLUMNS)}")
+    name, onset, offset, event_class = row
+    path = folder / name
+    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+        raise DatasetError(f"{where}: {name!r} is no file in {folder}")
+    if path.suffix.lower() not in _MEDIA_SUFFIXES:
+        raise DatasetError(f"{where}: {name!r} is no recording; expected one of {', '.join(sorted(_MEDIA_SUFFIXES))}")
+    start_ms, end_ms = _milliseconds(onset, where), _milliseconds(offset, where)
+    if end_ms <= start_ms:
+        raise DatasetError(f"{where}: the event ends at {offset} s and begins at {onset} s; it must end later")
+    if not event_class or (classes is not None and event_class not in classes):
+        known = f"one of {', '.join(classes)}" if classes else "a name"
+        raise DatasetError(f"{where}: the class is {event_class!r}, expected {known}")
+    return path, TimedEvent(event_class, start_ms, end_ms)
+
+
+def _milliseconds(text: str, where: str) -> int:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise DatasetError(f"{where}: {text!r} is no time; expected seconds from the start of the recording, as 3.25")
+    return round(seconds * 1000)
+
+
+def _look_into(path: Path, table: Path, rows: Sequence[tuple[int, TimedEvent]]) -> Recording:
+    try:
+        with av.open(str(path)) as container:
+            duration_ms = round((container.duration or 0) / 1000)
+            streams = container.streams
+            has = {
+                Modality.VIDEO: bool(streams.video),
+                Modality.AUDIO: bool(streams.audio),
+                Modality.TRANSCRIPT: bool(streams.subtitles)
+                or any(path.with_suffix(suffix).is_file() for suffix in _SUBTITLE_SUFFIXES),
+            }
+    except (OSError, av.FFmpegError) as error:
+        raise DatasetError(f"{path} cannot be read as a recording: {error}; is it whole?") from error
+    if not duration_ms or not (has[Modality.VIDEO] or has[Modality.AUDIO]):
+        raise DatasetError(f"{path} has neither picture nor sound of a known length; is it whole?")
+    events = sorted(rows, key=lambda row: (row[1].start_ms, row[1].end_ms))
+    last: dict[str, tuple[int, TimedEvent]] = {}
+    for line, event in events:
+        if event.end_ms > duration_ms + _SLACK_MS:
+            raise DatasetError(
+                f"{table}:{line}: the event ends at {event.end_ms / 1000:g} s, but {path.name} lasts "
+                f"{duration_ms / 1000:g} s"
+            )
+        before_line, before = last.get(event.event_class, (0, event))
+        if before_line and before.end_ms > event.start_ms:
+            raise DatasetError(
+                f"{table}:{line}: the event overlaps that of line {before_line}, which is {event.event_class!r}, too; "
+                "join them, or end the first where the second begins"
+            )
+        last[event.event_class] = (line, event)
+    return Recording(
+        path, duration_ms, tuple(modality for modality in Modality if has[modality]), tuple(e for _, e in events)
+    )
