@@ -11,13 +11,17 @@ from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from processors.models.signature import Signature, Tensor
 from processors.models.spec import ModelSpec
 from streams.errors import BraidError, ContractBroken, DependencyUnavailable, ModelFailed, PoisonItem
 from streams.inference.metrics import MODEL_RELOADS
 from streams.inference.server import TritonServer
 from streams.inference.trial import TIMED_OUT
 
-__all__ = ["Answer", "ModelClient", "check_models"]
+__all__ = ["READY", "Answer", "ModelClient", "check_models"]
+
+READY = "READY"
+"""State of a version in the server's index that answers requests."""
 
 # What Triton 2.51 says, found out with a model that misbehaves (tests/integration/test_inference_failures.py):
 #   INVALID_ARGUMENT    a wrong name, type or shape, or a batch that is too large.
@@ -92,12 +96,15 @@ class ModelClient:
         """Close the channel. Idempotent."""
         await self._client.close()
 
-    async def infer(self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Answer:
+    async def infer(
+        self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str], version: int | None = None
+    ) -> Answer:
         """Ask for one batch.
 
         Args:
             inputs: input name -> array with the batch dimension first.
             outputs: names of the outputs that are wanted; others are not sent.
+            version: that is to answer; None leaves it to the server.
 
         Raises:
             PoisonItem: the server refuses this input (`encode.refused`).
@@ -111,7 +118,8 @@ class ModelClient:
             tensor.set_data_from_numpy(array)
             request.append(tensor)
         wanted = [InferRequestedOutput(name) for name in outputs]
-        result = await self._call(partial(self._client.infer, self.name, request, outputs=wanted))
+        ask = partial(self._client.infer, self.name, request, model_version=_text(version), outputs=wanted)
+        result = await self._call(ask)
         answered = {name: result.as_numpy(name) for name in outputs}
         rows = len(next(iter(inputs.values())))
         for name, array in answered.items():
@@ -124,14 +132,17 @@ class ModelClient:
                 )
         return Answer(answered, result.get_response().model_version)
 
-    async def check(self) -> None:
+    async def check(self, version: int | None = None) -> None:
         """Compare the served model's inputs and outputs with the spec.
+
+        Args:
+            version: that is looked at; None leaves it to the server.
 
         Raises:
             ContractBroken: they differ; shows both.
             DependencyUnavailable: the server or the model is not ready.
         """
-        metadata = await self._call(partial(self._client.get_model_metadata, self.name))
+        metadata = await self._call(partial(self._client.get_model_metadata, self.name, _text(version)))
         for kind, served, expected in (
             ("inputs", metadata.inputs, self.spec.inputs),
             ("outputs", metadata.outputs, self.spec.outputs),
@@ -144,6 +155,31 @@ class ModelClient:
                     "serve a repository made by `braid models build`",
                     code="model.signature",
                 )
+
+    async def signature(self, version: int) -> Signature:
+        """What a version takes and gives, as the server tells it.
+
+        Raises:
+            DependencyUnavailable: the server or the version is not ready.
+        """
+        metadata = await self._call(partial(self._client.get_model_metadata, self.name, _text(version)))
+        inputs, outputs = (
+            [Tensor(tensor.name, tensor.datatype, tuple(tensor.shape)[1:]) for tensor in tensors]
+            for tensors in (metadata.inputs, metadata.outputs)
+        )
+        return Signature.of(inputs, outputs)
+
+    async def newest_version(self) -> int:
+        """The highest version that is loaded.
+
+        Raises:
+            DependencyUnavailable: the server does not answer, or none is loaded.
+        """
+        index = (await self._call(self._client.get_model_repository_index)).models
+        loaded = [int(entry.version) for entry in index if entry.name == self.name and entry.state == READY]
+        if not loaded:
+            raise ModelFailed(f"model {self.name} at {self._address}: no version is loaded")
+        return max(loaded)
 
     async def reload(self) -> None:
         """Have the server unload the model, with the parts of an ensemble, and load it: the cure when its process died.
@@ -185,6 +221,11 @@ class ModelClient:
             code = TIMED_OUT if status == _OVERDUE else "triton"
             return DependencyUnavailable(f"{where} does not answer: {status}: {reason}", code=code)
         return ModelFailed(f"{where} failed: {status}: {reason}")
+
+
+def _text(version: int | None) -> str:
+    """A version as the protocol writes it: empty where the server chooses."""
+    return "" if version is None else str(version)
 
 
 async def check_models(clients: Sequence[ModelClient]) -> None:
