@@ -1,5 +1,6 @@
 """One model on Triton, asked over gRPC."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,14 +26,15 @@ READY = "READY"
 
 # What Triton 2.51 says, found out with a model that misbehaves (tests/integration/test_inference_failures.py):
 #   INVALID_ARGUMENT    a wrong name, type or shape, or a batch that is too large.
-#   NOT_FOUND           the model is unknown, or "has no available versions": it is being loaded, or that failed.
+#   NOT_FOUND           the model is unknown, or "has no available versions": it is being loaded, or that failed; or the
+#                       version that was named is not there.
 #   INTERNAL            the model raised: for all requests that the server joined. Or its process died: from then on,
 #                       after a second, for every request; `ModelReady` says yes all the while.
-#   UNAVAILABLE         the connection is lost or refused.
+#   UNAVAILABLE         the connection is lost or refused; or the version that was named is being loaded or unloaded.
 #   DEADLINE_EXCEEDED   our own deadline.
 _REFUSED = frozenset({"StatusCode.INVALID_ARGUMENT"})
 _UNKNOWN_MODEL = frozenset({"StatusCode.NOT_FOUND", "StatusCode.UNIMPLEMENTED"})
-_NOT_LOADED = "has no available versions"
+_NOT_LOADED = re.compile(r"has no available versions|version \d+ is not (?:found|at ready state)")
 _OVERDUE = "StatusCode.DEADLINE_EXCEEDED"
 _NO_ANSWER = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.CANCELLED", _OVERDUE})
 _GRPC_OPTIONS = (
@@ -213,7 +215,9 @@ class ModelClient:
         where = f"model {self.name} at {self._address}"
         if status in _REFUSED:
             return PoisonItem(f"{where} refused the input: {reason}", code="encode.refused", stage="encode")
-        if status in _UNKNOWN_MODEL and _NOT_LOADED not in reason:
+        if _NOT_LOADED.search(reason):
+            return ModelFailed(f"{where} is not loaded: {reason}")
+        if status in _UNKNOWN_MODEL:
             return ContractBroken(
                 f"{where}: {reason}; serve a repository made by `braid models build`", code="model.unknown"
             )

@@ -185,6 +185,12 @@ class VersionDesk:
 
     async def _have_answered(self, version: int) -> None:
         """Have the known-good sample answered by a version that was loaded."""
+        served = [entry.version for entry in await self._control.index() if entry.model == self._client.name]
+        if version not in served:
+            raise _refusal(
+                f"Triton at {self._control.address} does not see it; models.repository is {self._repository}: expected "
+                "the folder that it serves"
+            )
         await self._client.check(version)
         await self._client.infer(FUSION.sample(), _OUTPUTS, version)
 

@@ -113,6 +113,8 @@ def overview_of(
     """
     entries = {entry.version: entry for entry in served if entry.version is not None}
     roles = _roles(versions)
+    # Until it restarts, Triton goes on listing versions that were removed.
+    listed = entries if in_repository is None else [version for version, entry in entries.items() if entry.is_ready]
     shown = [
         VersionOverview(
             version=version,
@@ -122,7 +124,7 @@ def overview_of(
             reason=entries[version].reason if version in entries else "",
             role=roles.get(version),
         )
-        for version in sorted({*(in_repository or ()), *entries, *roles})
+        for version in sorted({*(in_repository or ()), *listed, *roles})
     ]
     return ModelOverview(name=name, swappable=swappable, versions=tuple(shown), comparison=comparison)
 

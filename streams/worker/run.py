@@ -172,6 +172,7 @@ async def _start(
 
 async def _check_models(encoders: ItemEncoders, fusion: ModelClient, versions: FusionVersions) -> None:
     await check_models([encoder.client for encoder in encoders.by_modality.values()])
+    await versions.refresh()  # where the live version is not loaded, a person may make another one live
     await fusion.check(versions.live)
 
 

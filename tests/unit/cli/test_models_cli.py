@@ -115,6 +115,12 @@ def test_a_shadow_that_has_answered_nothing_yet_has_no_differences():
     assert "0 answers compared; 2 failed" in model_reports._comparison_line("fusion", compared)
 
 
+def test_a_version_that_was_removed_is_not_shown_though_triton_goes_on_listing_it():
+    served = [*SERVED, ServedVersion("fusion", 4, "UNAVAILABLE", "unloaded")]
+    versions = overview_of("fusion", [1, 3], served, None, None, swappable=True).versions
+    assert [version.version for version in versions] == [1, 3]
+
+
 def test_a_repository_out_of_reach_is_not_taken_for_an_empty_one():
     [version, *_] = overview_of("fusion", None, SERVED, None, None, swappable=True).versions
     assert version.in_repository is None
