@@ -15,6 +15,7 @@ __all__ = ["ServedVersion", "TritonControl"]
 
 _LOAD_S = 180.0
 _NO_ANSWER = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.CANCELLED", "StatusCode.DEADLINE_EXCEEDED"})
+_TRACE = "\n\nAt:\n"
 _NOT_EXPLICIT = "explicit model load / unload is not allowed"
 
 
@@ -73,7 +74,7 @@ class TritonControl:
         """
         answer = await self._call("list the models", self._client.get_model_repository_index, self._timeout_s)
         return [
-            ServedVersion(entry.name, int(entry.version) if entry.version else None, entry.state, entry.reason)
+            ServedVersion(entry.name, int(entry.version) if entry.version else None, entry.state, _told(entry.reason))
             for entry in answer.models
         ]
 
@@ -102,7 +103,7 @@ class TritonControl:
         try:
             return await send(client_timeout=timeout_s)
         except InferenceServerException as error:
-            status, reason = error.status(), error.message()
+            status, reason = error.status(), _told(error.message())
             if _NOT_EXPLICIT in reason:
                 raise ConfigurationError(
                     f"Triton at {self.address} does not load models on request: {reason}; start it with "
@@ -116,3 +117,8 @@ class TritonControl:
             raise ConfigurationError(
                 f"{what}: Triton at {self.address} refuses: {reason}", code="configuration.model_version"
             ) from error
+
+
+def _told(reason: str) -> str:
+    """The reason without the trace of the Python that met it."""
+    return reason.partition(_TRACE)[0].strip()

@@ -68,7 +68,11 @@ async def client(triton):
 
 
 async def test_the_index_says_which_versions_answer_and_why_others_do_not(triton, control):
-    triton.index = [entry("fusion", "2"), entry("fusion", "3", "UNAVAILABLE", "no memory"), entry("idle", "", "")]
+    triton.index = [
+        entry("fusion", "2"),
+        entry("fusion", "3", "UNAVAILABLE", "no memory\n\nAt:\n  model.py(45)\n"),
+        entry("idle", "", ""),
+    ]
     assert await control.index() == [
         ServedVersion("fusion", 2, "READY", ""),
         ServedVersion("fusion", 3, "UNAVAILABLE", "no memory"),
