@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from processors.errors import ModelError
 from processors.models.precision import Precision
+from processors.models.repository import versions_of
 from processors.models.skeleton import render_skeleton, write_skeleton
 from processors.models.spec import SPECS, TEXT_TOKENIZER
 
@@ -55,7 +56,8 @@ def build_repository(target: Path, *, precision: Precision = Precision.INT8, pro
     Not to be called for the same folder from two processes at a time.
 
     Args:
-        target: the repository's folder. What an earlier build put there is replaced.
+        target: the repository's folder. What an earlier build put there is replaced; versions that were added to it
+            since stay.
         precision: in which numbers the encoders compute.
         progress: told each step.
 
@@ -78,6 +80,8 @@ def build_repository(target: Path, *, precision: Precision = Precision.INT8, pro
         write_skeleton(built)
         _fill(built, precision, progress or _silent)
         _write_manifest(built, fingerprint)
+        for version in _added_versions(target):
+            shutil.copytree(target / version, built / version)
         if target.exists():
             target.rename(workspace / "old")
         built.rename(target)
@@ -149,12 +153,29 @@ def _installed_version(package: str) -> str:
         return "absent"
 
 
+def _added_versions(repository: Path) -> list[Path]:
+    """Paths inside the repository of versions that were not built but added; see `processors.models.repository`."""
+    return [
+        Path(name, str(version))
+        for name in SPECS
+        for version in versions_of(repository / name)
+        if str(version) != _VERSION
+    ]
+
+
 def _sizes(repository: Path) -> dict[str, int]:
-    """Path inside the repository -> bytes, for every file that was built; Python's caches beside them do not count."""
+    """Path inside the repository -> bytes, for every file that was built.
+
+    Python's caches beside them do not count, nor do versions that were added.
+    """
+    added = _added_versions(repository)
     return {
         path.relative_to(repository).as_posix(): path.stat().st_size
         for path in sorted(repository.rglob("*"))
-        if path.is_file() and path.name != MANIFEST_NAME and path.suffix != ".pyc"
+        if path.is_file()
+        and path.name != MANIFEST_NAME
+        and path.suffix != ".pyc"
+        and not any(path.is_relative_to(repository / version) for version in added)
     }
 
 

@@ -41,7 +41,8 @@ def render_config(spec: ModelSpec) -> str:
     for tensor in spec.outputs:
         labels = [f'label_filename: "{LABELS_FILENAME}"'] if tensor.name in spec.labels else []
         lines += _block("output", [*_tensor(tensor), *labels])
-    lines.append(f"version_policy {{ latest {{ num_versions: {spec.versions_served} }} }}")
+    policy = "all {}" if spec.versions_served == "all" else "latest { num_versions: 1 }"
+    lines.append(f"version_policy {{ {policy} }}")
     if spec.batching is not None:
         sizes = [f"preferred_batch_size: {size}" for size in spec.batching.preferred_sizes]
         delay = f"max_queue_delay_microseconds: {spec.batching.max_queue_delay_us}"

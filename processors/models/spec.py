@@ -152,7 +152,8 @@ class ModelSpec:
         labels: output name -> what the elements of its last dimension are called; at most one output.
         parameters: settings that the model itself reads.
         warm_up_length: what -1 stands for in the warm-up sample.
-        versions_served: how many of the newest versions the server keeps loaded.
+        versions_served: which versions the server keeps loaded: the newest alone, or all, so that another one can take
+            over while requests come.
     """
 
     name: str
@@ -166,7 +167,7 @@ class ModelSpec:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=_nothing)
     parameters: Mapping[str, str] = field(default_factory=_nothing)
     warm_up_length: int = 1
-    versions_served: int = 1
+    versions_served: Literal["newest", "all"] = "newest"
 
     def sample(self, batch_size: int = 1) -> dict[str, npt.NDArray[np.generic]]:
         """Makes the known-good request that the server also warms up with: zeros, and empty texts.
@@ -269,6 +270,7 @@ FUSION: Final = ModelSpec(
     backend="onnxruntime",
     max_batch_size=64,
     labels=MappingProxyType({"probabilities": EVENT_CLASSES}),
+    versions_served="all",
 )
 
 SPECS: Final[Mapping[str, ModelSpec]] = MappingProxyType(

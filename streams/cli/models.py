@@ -1,4 +1,4 @@
-"""`braid models`: make the Triton model repository."""
+"""`braid models`: make the Triton model repository, and change versions of a model while workers run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,12 @@ from streams.errors import ConfigurationError
 
 __all__ = ["register"]
 
-models = typer.Typer(no_args_is_help=True, help="Make the model repository that Triton serves.")
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Its name in the repository, such as fusion.")]
+VersionArgument = Annotated[int, typer.Argument(metavar="N", min=1, help="Number of the version.")]
+
+models = typer.Typer(
+    no_args_is_help=True, help="Make the model repository that Triton serves, and change versions while workers run."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +38,8 @@ def build(
 ) -> None:
     """Export every network to ONNX with its preprocessing inside, and lay out the Triton repository.
 
-    Takes seconds; a repository that is up to date is left as it is. Needs `pip install braid[train]`.
+    Takes seconds; a repository that is up to date is left as it is, and versions that were deployed to it stay. Needs
+    `pip install braid[train]`.
     """
     from processors.errors import ModelError
     from processors.models.build import build_repository
@@ -50,3 +56,84 @@ def build(
     except ModelError as error:
         raise ConfigurationError(str(error), code="configuration.models") from error
     console.print(f"models: {folder} is ready; serve it with `braid up`, or with any Triton server")
+
+
+@models.command("list")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Show every model's versions: which are loaded, which one answers, and how its shadow differs from it."""
+    from streams.cli.model_reports import print_overview
+
+    print_overview(read_settings(config, data_dir), as_json=as_json)
+
+
+@models.command()
+def deploy(
+    model: ModelArgument,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="An ONNX file, or a folder with model.onnx.")],
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Load another version of a model beside the live one, while workers run. It does not answer yet.
+
+    A file whose inputs or outputs differ from the live version's is refused, and both signatures are shown. If Triton
+    cannot load it, nothing changes. Needs Triton with `--model-control-mode=explicit` and its repository within reach
+    (models.repository).
+    """
+    from streams.cli.model_reports import deploy_version
+
+    deploy_version(read_settings(config, data_dir), model, path)
+
+
+@models.command()
+def shadow(
+    model: ModelArgument,
+    version: VersionArgument,
+    off: Annotated[bool, typer.Option("--off", help="End it; what was counted stays.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Let a version answer the same windows beside the live one; nothing acts on what it says.
+
+    `braid models list` shows how its answers differ.
+    """
+    from streams.cli.model_reports import shadow_version
+
+    shadow_version(read_settings(config, data_dir), model, version, off=off)
+
+
+@models.command()
+def promote(
+    model: ModelArgument,
+    version: VersionArgument,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Make a loaded version the live one: all workers of the group ask it from a second later on."""
+    from streams.cli.model_reports import promote_version
+
+    promote_version(read_settings(config, data_dir), model, version)
+
+
+@models.command()
+def rollback(model: ModelArgument, config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
+    """Make the version live again that was so before."""
+    from streams.cli.model_reports import roll_back
+
+    roll_back(read_settings(config, data_dir), model)
+
+
+@models.command()
+def remove(
+    model: ModelArgument,
+    version: VersionArgument,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Unload a version and delete its folder; refused for the live one, the shadow, and where a rollback leads."""
+    from streams.cli.model_reports import remove_version
+
+    remove_version(read_settings(config, data_dir), model, version)

@@ -3,7 +3,19 @@
 from streams.inference.batching import MicroBatcher
 from streams.inference.breaker import CircuitBreaker
 from streams.inference.client import Answer, ModelClient, check_models
+from streams.inference.control import ServedVersion, TritonControl
 from streams.inference.server import TritonServer
 from streams.inference.trial import Line, Trial
 
-__all__ = ["Answer", "CircuitBreaker", "Line", "MicroBatcher", "ModelClient", "Trial", "TritonServer", "check_models"]
+__all__ = [
+    "Answer",
+    "CircuitBreaker",
+    "Line",
+    "MicroBatcher",
+    "ModelClient",
+    "ServedVersion",
+    "Trial",
+    "TritonControl",
+    "TritonServer",
+    "check_models",
+]

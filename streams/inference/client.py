@@ -1,5 +1,6 @@
 """One model on Triton, asked over gRPC."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,24 +12,29 @@ from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from processors.models.signature import Signature, Tensor
 from processors.models.spec import ModelSpec
 from streams.errors import BraidError, ContractBroken, DependencyUnavailable, ModelFailed, PoisonItem
 from streams.inference.metrics import MODEL_RELOADS
 from streams.inference.server import TritonServer
 from streams.inference.trial import TIMED_OUT
 
-__all__ = ["Answer", "ModelClient", "check_models"]
+__all__ = ["READY", "Answer", "ModelClient", "check_models"]
+
+READY = "READY"
+"""State of a version in the server's index that answers requests."""
 
 # What Triton 2.51 says, found out with a model that misbehaves (tests/integration/test_inference_failures.py):
 #   INVALID_ARGUMENT    a wrong name, type or shape, or a batch that is too large.
-#   NOT_FOUND           the model is unknown, or "has no available versions": it is being loaded, or that failed.
+#   NOT_FOUND           the model is unknown, or "has no available versions": it is being loaded, or that failed; or the
+#                       version that was named is not there.
 #   INTERNAL            the model raised: for all requests that the server joined. Or its process died: from then on,
 #                       after a second, for every request; `ModelReady` says yes all the while.
-#   UNAVAILABLE         the connection is lost or refused.
+#   UNAVAILABLE         the connection is lost or refused; or the version that was named is being loaded or unloaded.
 #   DEADLINE_EXCEEDED   our own deadline.
 _REFUSED = frozenset({"StatusCode.INVALID_ARGUMENT"})
 _UNKNOWN_MODEL = frozenset({"StatusCode.NOT_FOUND", "StatusCode.UNIMPLEMENTED"})
-_NOT_LOADED = "has no available versions"
+_NOT_LOADED = re.compile(r"has no available versions|version \d+ is not (?:found|at ready state)")
 _OVERDUE = "StatusCode.DEADLINE_EXCEEDED"
 _NO_ANSWER = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.CANCELLED", _OVERDUE})
 _GRPC_OPTIONS = (
@@ -92,12 +98,15 @@ class ModelClient:
         """Close the channel. Idempotent."""
         await self._client.close()
 
-    async def infer(self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Answer:
+    async def infer(
+        self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str], version: int | None = None
+    ) -> Answer:
         """Ask for one batch.
 
         Args:
             inputs: input name -> array with the batch dimension first.
             outputs: names of the outputs that are wanted; others are not sent.
+            version: that is to answer; None leaves it to the server.
 
         Raises:
             PoisonItem: the server refuses this input (`encode.refused`).
@@ -111,7 +120,8 @@ class ModelClient:
             tensor.set_data_from_numpy(array)
             request.append(tensor)
         wanted = [InferRequestedOutput(name) for name in outputs]
-        result = await self._call(partial(self._client.infer, self.name, request, outputs=wanted))
+        ask = partial(self._client.infer, self.name, request, model_version=_text(version), outputs=wanted)
+        result = await self._call(ask)
         answered = {name: result.as_numpy(name) for name in outputs}
         rows = len(next(iter(inputs.values())))
         for name, array in answered.items():
@@ -124,14 +134,17 @@ class ModelClient:
                 )
         return Answer(answered, result.get_response().model_version)
 
-    async def check(self) -> None:
+    async def check(self, version: int | None = None) -> None:
         """Compare the served model's inputs and outputs with the spec.
+
+        Args:
+            version: that is looked at; None leaves it to the server.
 
         Raises:
             ContractBroken: they differ; shows both.
             DependencyUnavailable: the server or the model is not ready.
         """
-        metadata = await self._call(partial(self._client.get_model_metadata, self.name))
+        metadata = await self._call(partial(self._client.get_model_metadata, self.name, _text(version)))
         for kind, served, expected in (
             ("inputs", metadata.inputs, self.spec.inputs),
             ("outputs", metadata.outputs, self.spec.outputs),
@@ -144,6 +157,31 @@ class ModelClient:
                     "serve a repository made by `braid models build`",
                     code="model.signature",
                 )
+
+    async def signature(self, version: int) -> Signature:
+        """What a version takes and gives, as the server tells it.
+
+        Raises:
+            DependencyUnavailable: the server or the version is not ready.
+        """
+        metadata = await self._call(partial(self._client.get_model_metadata, self.name, _text(version)))
+        inputs, outputs = (
+            [Tensor(tensor.name, tensor.datatype, tuple(tensor.shape)[1:]) for tensor in tensors]
+            for tensors in (metadata.inputs, metadata.outputs)
+        )
+        return Signature.of(inputs, outputs)
+
+    async def newest_version(self) -> int:
+        """The highest version that is loaded.
+
+        Raises:
+            DependencyUnavailable: the server does not answer, or none is loaded.
+        """
+        index = (await self._call(self._client.get_model_repository_index)).models
+        loaded = [int(entry.version) for entry in index if entry.name == self.name and entry.state == READY]
+        if not loaded:
+            raise ModelFailed(f"model {self.name} at {self._address}: no version is loaded")
+        return max(loaded)
 
     async def reload(self) -> None:
         """Have the server unload the model, with the parts of an ensemble, and load it: the cure when its process died.
@@ -177,7 +215,9 @@ class ModelClient:
         where = f"model {self.name} at {self._address}"
         if status in _REFUSED:
             return PoisonItem(f"{where} refused the input: {reason}", code="encode.refused", stage="encode")
-        if status in _UNKNOWN_MODEL and _NOT_LOADED not in reason:
+        if _NOT_LOADED.search(reason):
+            return ModelFailed(f"{where} is not loaded: {reason}")
+        if status in _UNKNOWN_MODEL:
             return ContractBroken(
                 f"{where}: {reason}; serve a repository made by `braid models build`", code="model.unknown"
             )
@@ -185,6 +225,11 @@ class ModelClient:
             code = TIMED_OUT if status == _OVERDUE else "triton"
             return DependencyUnavailable(f"{where} does not answer: {status}: {reason}", code=code)
         return ModelFailed(f"{where} failed: {status}: {reason}")
+
+
+def _text(version: int | None) -> str:
+    """A version as the protocol writes it: empty where the server chooses."""
+    return "" if version is None else str(version)
 
 
 async def check_models(clients: Sequence[ModelClient]) -> None:

@@ -69,3 +69,13 @@ class TritonServer:
         self.address = address
         self.breaker = breaker or CircuitBreaker("triton")
         self.gate = TrialGate()
+
+    def aside(self, dependency: str) -> "TritonServer":
+        """The same Triton for calls whose failures are to keep no other call away; trials go before them, too.
+
+        Args:
+            dependency: as in the metric `braid_circuit_open`.
+        """
+        other = TritonServer(self.address, CircuitBreaker(dependency))
+        other.gate = self.gate
+        return other

@@ -124,7 +124,7 @@ class Detection(_Frozen):
         transcript: the window's words, at most 4 KB of UTF-8.
         items: where the window's items are on Kafka.
         dead_letters: where those of its items are that went to the dead letters instead.
-        models: version of each model that took part.
+        models: version of each model that took part, as it answered; `1, 2` where items were encoded by two.
         failed: code of the error that kept the fusion model from answering; None for an answer. A window that failed
             keeps its items and has no probabilities.
         baseline_version: of the baseline that judged; None without one.

@@ -13,6 +13,7 @@ Readers need neither fence nor check. `docs/reference/redis.md` documents every 
 """
 
 from streams.store.identity import detection_id, items_digest
+from streams.store.models import Comparison, LiveModels, ModelVersions, add_up
 from streams.store.positions import Position
 from streams.store.store import Store
 from streams.store.windows import AgreedWindows, WindowCut, WindowCuts, WindowsBefore
@@ -21,8 +22,11 @@ from streams.store.writes import Answer, Fence, Finalise, MoveStatus, Put, Seale
 __all__ = [
     "AgreedWindows",
     "Answer",
+    "Comparison",
     "Fence",
     "Finalise",
+    "LiveModels",
+    "ModelVersions",
     "MoveStatus",
     "Position",
     "Put",
@@ -32,6 +36,7 @@ __all__ = [
     "WindowCut",
     "WindowCuts",
     "WindowsBefore",
+    "add_up",
     "detection_id",
     "items_digest",
 ]

@@ -49,6 +49,14 @@ class Keys:
         """String: the window settings that the group's answers were made with."""
         return f"{self.prefix}{{{group}}}:windows"
 
+    def models(self, group: str) -> str:
+        """String: which version of a model the group's answers are made with."""
+        return f"{self.prefix}{{{group}}}:models"
+
+    def comparison(self, group: str, model: str, live: int, shadow: int) -> str:
+        """Hash: how the answers of a shadow version differ from the live one's, by worker."""
+        return f"{self.prefix}{{{group}}}:comparison:{model}/{live}/{shadow}"
+
     def fence(self, group: str, partition: int) -> str:
         """Hash: the fencing token in force, and how many writes were made under it."""
         return f"{self.prefix}{{{group}/{partition}}}:fence"

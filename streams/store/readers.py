@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from streams.errors import ContractBroken
 from streams.records import DETECTION_SCHEMA, Detection
 from streams.store.keys import Keys
+from streams.store.models import Comparison, LiveModels, comparison_of_json, models_of_json
 from streams.store.positions import Position, position_of_hash
 from streams.store.windows import AgreedWindows, windows_of_json
 
@@ -17,11 +18,13 @@ __all__ = [
     "Span",
     "list_detections",
     "parse_detection",
+    "read_comparisons",
     "read_detection",
     "read_detections",
     "read_fences",
     "read_final_through",
     "read_generation",
+    "read_models",
     "read_position",
     "read_sources",
     "read_windows",
@@ -152,3 +155,23 @@ async def read_windows(redis: Redis, key: str) -> AgreedWindows | None:
     """
     text = cast("bytes | None", await redis.get(key))
     return None if text is None else windows_of_json(text, key)
+
+
+async def read_models(redis: Redis, key: str) -> LiveModels | None:
+    """The live models under a key.
+
+    Raises:
+        ContractBroken: what is stored is not in a shape that is known.
+    """
+    text = cast("bytes | None", await redis.get(key))
+    return None if text is None else models_of_json(text, key)
+
+
+async def read_comparisons(redis: Redis, key: str) -> dict[str, Comparison]:
+    """Worker -> what it compared, under a key.
+
+    Raises:
+        ContractBroken: what is stored is not in a shape that is known.
+    """
+    fields = cast("dict[bytes, bytes]", await redis.hgetall(key))
+    return {worker.decode(): comparison_of_json(text, key) for worker, text in fields.items()}

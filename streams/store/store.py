@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Self
 
+from redis.asyncio import Redis
+
 from streams.errors import ContractBroken
 from streams.records import Detection
 from streams.settings import Settings
@@ -11,6 +13,7 @@ from streams.store import readers
 from streams.store.connection import Connection
 from streams.store.identity import detection_id, split_detection_id
 from streams.store.keys import DEFAULT_PREFIX, Keys
+from streams.store.models import Comparison, LiveModels, models_of_json
 from streams.store.positions import Position
 from streams.store.scripts import ScriptCall, run_scripts
 from streams.store.server import refuse_unfit_server
@@ -28,10 +31,11 @@ class Store:
     because every write is idempotent. Made by `connect`; an async context manager that closes itself.
     """
 
-    def __init__(self, connection: Connection, keys: Keys, calls: WriteCalls) -> None:
+    def __init__(self, connection: Connection, keys: Keys, calls: WriteCalls, retention_ms: int) -> None:
         self._connection = connection
         self._keys = keys
         self._calls = calls
+        self._retention_ms = retention_ms
 
     @classmethod
     def connect(cls, settings: Settings, clock_ms: Callable[[], int], *, key_prefix: str = DEFAULT_PREFIX) -> Self:
@@ -46,7 +50,8 @@ class Store:
             ConfigurationError: `redis.url` is missing or is not a Redis URL.
         """
         keys = Keys(key_prefix)
-        return cls(Connection(settings.redis), keys, WriteCalls(keys, settings.retention, clock_ms))
+        calls = WriteCalls(keys, settings.retention, clock_ms)
+        return cls(Connection(settings.redis), keys, calls, settings.retention.detections_s * 1000)
 
     async def __aenter__(self) -> Self:
         return self
@@ -171,6 +176,56 @@ class Store:
         """
         [stored] = await self._run("agree on windows", [self._calls.agree_on_windows(group, expected, new)])
         return windows_of_json(stored, self._keys.windows(group))
+
+    async def read_models(self, group: str) -> LiveModels | None:
+        """Which version of a model makes the group's answers; None before its first worker.
+
+        Raises:
+            ContractBroken: what is stored is not in a shape that is known.
+        """
+        key = self._keys.models(group)
+        return await self._connection.run("models", lambda redis: readers.read_models(redis, key))
+
+    async def agree_on_models(self, group: str, expected: LiveModels | None, new: LiveModels) -> LiveModels:
+        """Set which version of a model makes a group's answers, if it still is as expected.
+
+        Args:
+            group: consumer group.
+            expected: what was read; None when there should be none.
+            new: in force from now on.
+
+        Returns:
+            What is in force: `new`, or what someone else has set.
+
+        Raises:
+            ContractBroken: what is stored is not in a shape that is known.
+        """
+        [stored] = await self._run("agree on models", [self._calls.agree_on_models(group, expected, new)])
+        return models_of_json(stored, self._keys.models(group))
+
+    async def read_comparisons(self, group: str, model: str, live: int, shadow: int) -> dict[str, Comparison]:
+        """Worker -> how the answers of a shadow version differed from the live one's, as far as it compared them.
+
+        Raises:
+            ContractBroken: what is stored is not in a shape that is known.
+        """
+        key = self._keys.comparison(group, model, live, shadow)
+        return await self._connection.run("comparisons", lambda redis: readers.read_comparisons(redis, key))
+
+    async def write_comparison(
+        self, group: str, model: str, live: int, shadow: int, worker: str, comparison: Comparison
+    ) -> None:
+        """Put what a worker has compared in all in place of what it wrote before."""
+        key = self._keys.comparison(group, model, live, shadow)
+        lifetime_ms = self._retention_ms
+
+        async def write(redis: Redis) -> None:
+            async with redis.pipeline(transaction=True) as pipeline:
+                pipeline.hset(key, worker, comparison.model_dump_json())
+                pipeline.pexpire(key, lifetime_ms)
+                await pipeline.execute()
+
+        await self._connection.run("comparison", write)
 
     async def reopen(self, detection: Detection, made_from: str | None) -> Answer:
         """Revise a final answer, which stays final; only a replay of dead letters does it.

@@ -6,6 +6,7 @@ from streams.records import Coverage, Detection
 from streams.settings import RetentionSettings
 from streams.store.identity import split_detection_id
 from streams.store.keys import Keys, window_member
+from streams.store.models import LiveModels, encode_models
 from streams.store.positions import (
     POSITION_VERSION,
     Position,
@@ -57,7 +58,7 @@ class WriteCalls:
         self._take_token = Script.read("take_token")
         self._move_position = Script.read("move_position")
         self._begin_generation = Script.read("begin_generation")
-        self._agree_on_windows = Script.read("agree_on_windows")
+        self._agree = Script.read("agree")
 
     def put(self, put: Put) -> ScriptCall:
         """`put.lua` for one revision of a window."""
@@ -167,6 +168,11 @@ class WriteCalls:
         return ScriptCall(self._begin_generation, [self._keys.generation, *keys], [mark, POSITION_VERSION, *offsets])
 
     def agree_on_windows(self, group: str, expected: AgreedWindows | None, new: AgreedWindows) -> ScriptCall:
-        """`agree_on_windows.lua` for one group."""
+        """`agree.lua` for the windows of one group."""
         expected_json = b"" if expected is None else encode_windows(expected)
-        return ScriptCall(self._agree_on_windows, [self._keys.windows(group)], [expected_json, encode_windows(new)])
+        return ScriptCall(self._agree, [self._keys.windows(group)], [expected_json, encode_windows(new)])
+
+    def agree_on_models(self, group: str, expected: LiveModels | None, new: LiveModels) -> ScriptCall:
+        """`agree.lua` for the models of one group."""
+        expected_json = b"" if expected is None else encode_models(expected)
+        return ScriptCall(self._agree, [self._keys.models(group)], [expected_json, encode_models(new)])

@@ -25,17 +25,23 @@ from streams.records import (
     VideoCoverage,
 )
 from streams.store import items_digest
-from streams.worker.encoders import Content, Encoded
+from streams.worker.encoders import Content, Encoded, joined_versions
 
 __all__ = [
     "FusionAnswer",
+    "FusionInputs",
     "detection_of",
+    "event_of",
     "fusion_inputs",
     "item_ranges",
     "samples_inside",
+    "stack_inputs",
     "union_ms",
     "without",
 ]
+
+FusionInputs = Mapping[str, npt.NDArray[np.float32]]
+"""Name of each input of the fusion model -> array; without the batch dimension where it is one window's."""
 
 MAX_TRANSCRIPT_BYTES = 4_096
 _DIGITS = 6
@@ -85,6 +91,11 @@ def fusion_inputs(window: Window[Item], items: Sequence[Encoded]) -> dict[str, n
     return inputs
 
 
+def stack_inputs(windows: Sequence[FusionInputs]) -> FusionInputs:
+    """Several windows as one batch."""
+    return {name: np.stack([window[name] for window in windows]) for name in windows[0]}
+
+
 def detection_of(
     window: Window[Item],
     items: Sequence[Encoded],
@@ -92,7 +103,7 @@ def detection_of(
     *,
     required: Sequence[Modality],
     thresholds: Mapping[str, float],
-    encoder_versions: Mapping[Modality, tuple[str, str]],
+    encoder_names: Mapping[Modality, str],
     fusion_name: str,
     closed_ms: int,
     shed: Mapping[Modality, int],
@@ -107,7 +118,7 @@ def detection_of(
         answer: of the fusion model; None where it cannot answer this window.
         required: modalities that the source must bring.
         thresholds: event class -> probability from which it counts as an event.
-        encoder_versions: modality -> name and version of the encoder that embeds it.
+        encoder_names: modality -> name in the repository of the encoder that embeds it.
         fusion_name: of the fusion model in the repository.
         closed_ms: processing time at which the window was first closed.
         shed: modality -> items left out under overload.
@@ -116,7 +127,7 @@ def detection_of(
     """
     probabilities: dict[str, float] = {}
     contributions: dict[Modality, dict[str, float]] = {}
-    models = dict(encoder_versions[modality] for modality in sorted({encoded.item.modality for encoded in items}))
+    models = _encoders_of(items, encoder_names)
     if answer is not None:
         probabilities = dict(zip(EVENT_CLASSES, _rounded(answer.probabilities), strict=True))
         contributions = {
@@ -124,7 +135,6 @@ def detection_of(
             for modality, row in zip(CONTRIBUTION_ORDER, answer.contributions, strict=True)
         }
         models[fusion_name] = answer.model_version
-    above = [name for name, probability in probabilities.items() if probability >= thresholds[name]]
     present = {encoded.item.modality for encoded in items}
     segments = [encoded.content for encoded in items if encoded.item.modality is Modality.TRANSCRIPT]
     return Detection(
@@ -136,7 +146,7 @@ def detection_of(
         closed_by=(window.closed_by or "watermark"),
         coverage=_coverage(window, items, shed),
         missing=tuple(modality for modality in required if modality not in present),
-        event=max(above, key=lambda name: probabilities[name], default=None),
+        event=event_of(probabilities, thresholds),
         probabilities=probabilities,
         contributions=contributions,
         embedding=() if answer is None else tuple(_rounded(answer.embedding)),
@@ -148,6 +158,12 @@ def detection_of(
         failed=failed,
         closed_ms=closed_ms,
     )
+
+
+def event_of(probabilities: Mapping[str, float], thresholds: Mapping[str, float]) -> str | None:
+    """The likeliest of the event classes that reach their thresholds; None where none does."""
+    above = [name for name, probability in probabilities.items() if probability >= thresholds[name]]
+    return max(above, key=lambda name: probabilities[name], default=None)
 
 
 def samples_inside(item: Item, samples: int, sample_rate_hz: int, start_ms: int, end_ms: int) -> int:
@@ -193,6 +209,14 @@ def without(ranges: Sequence[ItemRange], items: Sequence[Item]) -> list[ItemRang
                     left.append(listed.model_copy(update={"first_offset": first_offset, "last_offset": offset - 1}))
                 first_offset = offset + 1
     return left
+
+
+def _encoders_of(items: Sequence[Encoded], names: Mapping[Modality, str]) -> dict[str, str]:
+    """Name of each encoder that took part -> the versions that answered."""
+    versions: dict[str, list[str]] = {}
+    for encoded in items:
+        versions.setdefault(names[encoded.item.modality], []).append(encoded.content.model_version)
+    return {name: joined_versions(answered) for name, answered in sorted(versions.items())}
 
 
 def _coverage(window: Window[Item], items: Sequence[Encoded], shed: Mapping[Modality, int]) -> Coverage:

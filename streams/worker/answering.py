@@ -185,7 +185,7 @@ class WindowAnswers:
             answer,
             required=[modality for modality in Modality if getattr(modalities, modality.value) == "required"],
             thresholds=services.thresholds,
-            encoder_versions=services.encoder_versions(),
+            encoder_names=services.encoders.names,
             fusion_name=services.fuser.client.name,
             closed_ms=job.closed_ms,
             shed=shed,

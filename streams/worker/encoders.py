@@ -1,12 +1,12 @@
 """From an item's payload to its embedding: decoding in threads, encoding in micro-batches over all sources."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from streams.settings import Settings
 from streams.worker.metrics import STAGE_SECONDS
 from streams.worker.readiness import Readiness
 
-__all__ = ["Content", "Encoded", "Encoder", "ItemEncoders"]
+__all__ = ["Content", "Embedded", "Encoded", "Encoder", "ItemEncoders", "joined_versions"]
 
 R = TypeVar("R")
 
@@ -43,12 +43,26 @@ class Content:
         samples: of sound, at the rate that it came with.
         sample_rate_hz: of sound, as it came; 0 for other modalities.
         text: of a transcript segment.
+        model_version: of the encoder that embedded it; "1, 2" where the seconds of a sound met two.
     """
 
     embedding: npt.NDArray[np.float32]
     samples: int = 0
     sample_rate_hz: int = 0
     text: str = ""
+    model_version: str = ""
+
+
+class Embedded(NamedTuple):
+    """What an encoder answers to one row.
+
+    Attributes:
+        embedding: float32 [D].
+        model_version: the version that answered.
+    """
+
+    embedding: npt.NDArray[np.float32]
+    model_version: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,16 +74,11 @@ class Encoded:
 
 
 class Encoder:
-    """One encoder model behind a micro-batcher; owns its channel.
-
-    Attributes:
-        version: of the model that answered last; None before the first answer.
-    """
+    """One encoder model behind a micro-batcher; owns its channel."""
 
     def __init__(self, client: ModelClient, spec: ModelSpec, settings: Settings, readiness: Readiness) -> None:
         """Put `client` behind a batcher with the bounds of `settings.triton`."""
         self.client = client
-        self.version: str | None = None
         self._input = spec.inputs[0].name
         self._output = spec.outputs[0].name
         good = spec.sample()[self._input][0]
@@ -86,39 +95,38 @@ class Encoder:
             )
         )
         bounds = settings.triton
-        self._batcher: MicroBatcher[npt.NDArray[Any], npt.NDArray[np.float32]] = MicroBatcher(
+        self._batcher: MicroBatcher[npt.NDArray[Any], Embedded] = MicroBatcher(
             trial.answer,
             max_batch=min(bounds.max_batch, spec.max_batch_size),
             max_in_flight=bounds.max_in_flight,
             capacity=bounds.max_batch * bounds.max_in_flight * _BATCHES_WAITING,
         )
 
-    async def encode(self, row: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    async def encode(self, row: npt.NDArray[Any]) -> Embedded:
         """Embed one row, without the batch dimension.
 
         Raises:
             PoisonItem: the model refuses this row (`encode.refused`), fails on it, also when it is asked for it alone
                 (`encode.failed`; see `Trial` for what that takes), or its answer is not finite (`encode.not_finite`).
         """
-        embedding = await self._batcher.submit(row)
-        if not np.isfinite(embedding).all():
+        answer = await self._batcher.submit(row)
+        if not np.isfinite(answer.embedding).all():
             raise PoisonItem(
                 f"model {self.client.name} answered an embedding that is not finite",
                 code="encode.not_finite",
                 stage="encode",
             )
-        return embedding
+        return answer
 
     async def close(self) -> None:
         """End what is under way and close the channel."""
         await self._batcher.close()
         await self.client.close()
 
-    async def _ask(self, rows: Sequence[npt.NDArray[Any]]) -> Sequence[npt.NDArray[np.float32]]:
+    async def _ask(self, rows: Sequence[npt.NDArray[Any]]) -> Sequence[Embedded]:
         batch = rows[0][np.newaxis] if len(rows) == 1 else np.stack(rows)
         answer = await self.client.infer({self._input: batch}, [self._output])
-        self.version = answer.model_version
-        return list(answer.outputs[self._output])
+        return [Embedded(embedding, answer.model_version) for embedding in answer.outputs[self._output]]
 
 
 class ItemEncoders:
@@ -149,6 +157,11 @@ class ItemEncoders:
         """The encoder of each modality."""
         return {Modality.VIDEO: self.video, Modality.AUDIO: self.audio, Modality.TRANSCRIPT: self.text}
 
+    @property
+    def names(self) -> dict[Modality, str]:
+        """The name in the repository of each modality's encoder."""
+        return {modality: encoder.client.name for modality, encoder in self.by_modality.items()}
+
     async def encode(self, item: Item) -> Content:
         """Decode and encode one item.
 
@@ -167,19 +180,22 @@ class ItemEncoders:
 
     async def _video(self, item: Item) -> Content:
         frame = await self._decode(partial(decode_frame, item.payload, max_decoded_bytes=self._max_decoded_bytes))
-        return Content(await self.video.encode(frame.pixels))
+        embedding, version = await self.video.encode(frame.pixels)
+        return Content(embedding, model_version=version)
 
     async def _audio(self, item: Item) -> Content:
         pcm, seconds = await self._decode(partial(_decode_sound, item, self._max_decoded_bytes))
-        embeddings = await asyncio.gather(*(self.audio.encode(second) for second in seconds))
+        answers = await asyncio.gather(*(self.audio.encode(second) for second in seconds))
+        embeddings = [answer.embedding for answer in answers]
         mean = embeddings[0] if len(embeddings) == 1 else np.mean(embeddings, axis=0, dtype=np.float32)
-        return Content(mean, samples=len(pcm.samples), sample_rate_hz=pcm.sample_rate_hz)
+        version = joined_versions(answer.model_version for answer in answers)
+        return Content(mean, samples=len(pcm.samples), sample_rate_hz=pcm.sample_rate_hz, model_version=version)
 
     async def _transcript(self, item: Item) -> Content:
         segment = await self._decode(partial(decode_transcript, item.payload, item.content_type))
         text = segment.text.strip()
-        embedding = await self.text.encode(np.array([text.encode()], dtype=np.object_))
-        return Content(embedding, text=text)
+        embedding, version = await self.text.encode(np.array([text.encode()], dtype=np.object_))
+        return Content(embedding, text=text, model_version=version)
 
     async def _decode(self, decode: Callable[[], R]) -> R:
         """Run a decoder in a thread: the only place where its errors become poison items."""
@@ -190,6 +206,11 @@ class ItemEncoders:
             raise PoisonItem(str(error), code=error.code, stage="decode") from error
         finally:
             STAGE_SECONDS.labels("decode").observe(perf_counter() - started)
+
+
+def joined_versions(versions: Iterable[str]) -> str:
+    """Each version once, as a detection names them: "2", or "1, 2" where several took part."""
+    return ", ".join(sorted({each for joined in versions for each in joined.split(", ")}))
 
 
 def _guarded(decode: Callable[[], R]) -> R:

@@ -13,12 +13,14 @@ __all__ = [
     "HELD_BYTES",
     "HELD_RECORDS",
     "ITEMS",
+    "LIVE_VERSION",
     "OPEN_WINDOWS",
     "READ_AGAIN",
     "READ_LAG",
     "REJOINED",
     "RETRIES",
     "SEALED_FOR_MEMORY",
+    "SHADOW_ANSWERS",
     "SHED_ITEMS",
     "SOURCES",
     "STAGE_SECONDS",
@@ -65,3 +67,7 @@ EXPIRED_RECORDS = Counter("braid_expired_records", "Records that Kafka no longer
 TOMBSTONES = Counter("braid_unanswered_windows", "Windows that the fusion model could not answer.", ["code"])
 REJOINED = Counter("braid_rejoined_partitions", "Partitions begun anew because the store refused their fence.")
 SEALED_FOR_MEMORY = Counter("braid_windows_sealed_for_memory", "Windows sealed early under memory pressure.")
+LIVE_VERSION = Gauge("braid_model_version", "Version of a model that makes this worker's answers.", ["model"])
+SHADOW_ANSWERS = Counter(
+    "braid_shadow_answers", "Answers of a shadow version, by what came of the comparison.", ["verdict"]
+)

@@ -160,10 +160,7 @@ class WindowRemaker:
             await self.fuser.fuse(window, ordered),
             required=[modality for modality in Modality if getattr(view.modalities, modality.value) == "required"],
             thresholds=self.thresholds,
-            encoder_versions={
-                modality: (encoder.client.name, encoder.version or "")
-                for modality, encoder in self.encoders.by_modality.items()
-            },
+            encoder_names=self.encoders.names,
             fusion_name=self.fuser.client.name,
             closed_ms=stored.closed_ms if stored else self.wall_ms(),
             shed=stored.coverage.shed_items if stored else {},

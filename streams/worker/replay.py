@@ -24,6 +24,7 @@ from streams.records import DeadLetter, Item, ItemLimits, parse_item
 from streams.settings import Settings
 from streams.store import AgreedWindows, Store, detection_id
 from streams.worker.encoders import ItemEncoders
+from streams.worker.fusion_versions import FusionVersions
 from streams.worker.outbox import Outbox
 from streams.worker.readiness import Readiness
 from streams.worker.remake import Remade, WindowRemaker
@@ -155,9 +156,12 @@ async def open_replayer(settings: Settings) -> AsyncGenerator[Replayer, None]:
         encoders = ItemEncoders(triton, settings, readiness, executor)
         stack.push_async_callback(encoders.close)
         client = ModelClient(triton, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion)
-        fuser = Fuser(client, settings, readiness)
+        versions = FusionVersions(store, client, settings, readiness)
+        fuser = Fuser(client, settings, readiness, lambda: versions.live)
         stack.push_async_callback(fuser.close)
-        await check_models([*(encoder.client for encoder in encoders.by_modality.values()), client])
+        await versions.reach()
+        await check_models([encoder.client for encoder in encoders.by_modality.values()])
+        await client.check(versions.live)
         outbox = await stack.enter_async_context(
             Outbox(settings, brokers_of(settings), readiness, client_id=_CLIENT_ID)
         )

@@ -3,10 +3,12 @@
 import asyncio
 import signal
 import time
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvloop
@@ -23,6 +25,7 @@ from streams.telemetry import ProbeServer, configure_logging
 from streams.topics import check_topics
 from streams.worker.app import WorkerApp, WorkerIntake
 from streams.worker.encoders import ItemEncoders
+from streams.worker.fusion_versions import FusionVersions
 from streams.worker.heap import settle_heap
 from streams.worker.joining import PartitionJoiner
 from streams.worker.liveness import Liveness
@@ -30,9 +33,12 @@ from streams.worker.outbox import Outbox
 from streams.worker.overload import Shedder
 from streams.worker.readiness import Readiness
 from streams.worker.services import Fuser, Services, StoreWriter, encoding_turns
+from streams.worker.shadow import Shadow
 from streams.worker.window_agreement import WindowAgreement
 
 __all__ = ["run_worker"]
+
+_Background = Sequence[Callable[[], Coroutine[Any, Any, None]]]
 
 _DECODE_THREADS = 2
 _STOP_S = 10.0
@@ -94,14 +100,18 @@ async def _serve(settings: Settings, name: str, health_host: str, health_port: i
             await asyncio.wait({starting})
             return
         # Reading comes last: everything that a record needs is there.
-        services, agreement = await starting
-        await _consume(settings, name, services, readiness, agreement, stop)
+        services, background = await starting
+        await _consume(settings, name, services, readiness, background, stop)
 
 
 async def _start(
     settings: Settings, name: str, health_host: str, health_port: int, readiness: Readiness, stack: AsyncExitStack
-) -> tuple[Services, WindowAgreement]:
-    """Start what records need, in this order; `stack` stops it in the reverse."""
+) -> tuple[Services, _Background]:
+    """Start what records need, in this order; `stack` stops it in the reverse.
+
+    Returns:
+        What the work shares, and what goes on beside it until the worker ends.
+    """
     liveness = Liveness(_monotonic_ms, lambda: bool(readiness.missing))
     if settings.kafka.brokers is None or settings.redis.url is None or settings.triton.grpc is None:
         raise ConfigurationError("a worker needs the addresses of Kafka, Redis and Triton")
@@ -120,10 +130,18 @@ async def _start(
     encoders = ItemEncoders(triton, settings, readiness, executor)
     stack.push_async_callback(encoders.close)
     fusion = ModelClient(triton, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion)
-    fuser = Fuser(fusion, settings, readiness)
+    # Which version answers is the group's to say, before this worker asks any.
+    versions = FusionVersions(store, fusion, settings, readiness)
+    thresholds = load_thresholds()
+    aside = ModelClient(
+        triton.aside("triton_shadow"), FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion
+    )
+    shadow = Shadow(aside, versions, store, settings, readiness, name, thresholds)
+    stack.push_async_callback(shadow.close)
+    fuser = Fuser(fusion, settings, readiness, lambda: versions.live, shadow.beside)
     stack.push_async_callback(fuser.close)
-    clients = [*(encoder.client for encoder in encoders.by_modality.values()), fusion]
-    await readiness.until_available("triton", partial(check_models, clients))
+    await versions.reach()
+    await readiness.until_available("triton", partial(_check_models, encoders, fusion, versions))
     # Topics of unequal partition counts would tear sources apart.
     partitions = await readiness.until_available("kafka", partial(check_topics, settings))
     outbox = await readiness.until_available("kafka", partial(_connected, settings, readiness, name))
@@ -143,13 +161,19 @@ async def _start(
         liveness,
         Shedder(settings.overload, _wall_ms),
         encoding_turns(settings),
-        load_thresholds(),
+        thresholds,
         _wall_ms,
         _monotonic_ms,
     )
     # The wait for models and topics may have been long.
     await agreement.verify(windows)
-    return services, agreement
+    return services, (partial(agreement.watch, windows), versions.watch, shadow.run)
+
+
+async def _check_models(encoders: ItemEncoders, fusion: ModelClient, versions: FusionVersions) -> None:
+    await check_models([encoder.client for encoder in encoders.by_modality.values()])
+    await versions.refresh()  # where the live version is not loaded, a person may make another one live
+    await fusion.check(versions.live)
 
 
 async def _connected(settings: Settings, readiness: Readiness, name: str) -> Outbox:
@@ -162,7 +186,7 @@ async def _consume(
     name: str,
     services: Services,
     readiness: Readiness,
-    agreement: WindowAgreement,
+    background: _Background,
     stop: asyncio.Event,
 ) -> None:
     intake = WorkerIntake(services, readiness)
@@ -170,14 +194,14 @@ async def _consume(
     datadir.mkdir(parents=True, exist_ok=True)
     app = WorkerApp(settings, settings.kafka.brokers or "", name, intake, datadir)
     committing = asyncio.create_task(intake.commit_forever())
-    watching = asyncio.create_task(agreement.watch(services.windows))
+    watching = {asyncio.ensure_future(watch()) for watch in background}
     stopping = asyncio.create_task(stop.wait())
     crashed = asyncio.create_task(app._crashed.wait())  # noqa: SLF001 - mode has no public event for it
     try:
         await app.start()
         settle_heap()
         log.info("worker_started", group=settings.kafka.group)
-        ends = {stopping, crashed, intake.failure, committing, watching}
+        ends = {stopping, crashed, intake.failure, committing, *watching}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if intake.failure.done():
             await intake.failure
@@ -187,10 +211,11 @@ async def _consume(
             await committing
         await intake.finish()
         log.info("worker_drained")
-        if watching.done():
-            await watching
+        for watch in watching:
+            if watch.done():
+                await watch
     finally:
-        for task in (committing, stopping, crashed, watching):
+        for task in (committing, stopping, crashed, *watching):
             task.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(app.stop(), _STOP_S)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from processors.modality import Modality
 from processors.models.spec import FUSION
@@ -17,7 +16,7 @@ from streams.inference import Line, MicroBatcher, ModelClient, Trial
 from streams.records import Detection, Item
 from streams.settings import Settings
 from streams.store import AgreedWindows, Answer, Fence, Finalise, MoveStatus, Position, Put, Store
-from streams.worker.answer import FusionAnswer, fusion_inputs
+from streams.worker.answer import FusionAnswer, FusionInputs, fusion_inputs, stack_inputs
 from streams.worker.encoders import Encoded, ItemEncoders
 from streams.worker.joining import PartitionJoiner
 from streams.worker.liveness import Liveness
@@ -34,13 +33,33 @@ _OUTPUTS = tuple(tensor.name for tensor in FUSION.outputs)
 
 
 class Fuser:
-    """The fusion model behind a micro-batcher: one batch over all sources whose windows closed; owns its channel."""
+    """The fusion model behind a micro-batcher: one batch over all sources whose windows closed; owns its channel.
 
-    def __init__(self, client: ModelClient, settings: Settings, readiness: Readiness) -> None:
-        """Put `client` behind a batcher with the bounds of `settings.triton`."""
+    A window's request names the version that is live as it is sent, so that one version answers all of it.
+    """
+
+    def __init__(
+        self,
+        client: ModelClient,
+        settings: Settings,
+        readiness: Readiness,
+        live_version: Callable[[], int],
+        beside: Callable[[str, FusionInputs, FusionAnswer], None] | None = None,
+    ) -> None:
+        """Put `client` behind a batcher.
+
+        Args:
+            client: of the fusion model.
+            settings: with the bounds of `triton`.
+            readiness: told when Triton is away.
+            live_version: the version that answers, at this moment.
+            beside: hears of each answer, with the window's id and what the model was given.
+        """
         self.client = client
-        good = {name: batch[0].astype(np.float32) for name, batch in FUSION.sample().items()}
-        trial = Trial(
+        self._live_version = live_version
+        self._beside = beside
+        good: FusionInputs = {name: batch[0].astype(np.float32) for name, batch in FUSION.sample().items()}
+        trial: Trial[FusionInputs, FusionAnswer] = Trial(
             Line(
                 model=client.name,
                 stage="fuse",
@@ -53,7 +72,7 @@ class Fuser:
             )
         )
         bounds = settings.triton
-        self._batcher: MicroBatcher[dict[str, npt.NDArray[np.float32]], FusionAnswer] = MicroBatcher(
+        self._batcher: MicroBatcher[FusionInputs, FusionAnswer] = MicroBatcher(
             trial.answer,
             max_batch=min(bounds.max_batch, FUSION.max_batch_size),
             max_in_flight=bounds.max_in_flight,
@@ -67,7 +86,8 @@ class Fuser:
             PoisonItem: the model refuses this window (`fuse.refused`), fails on it, also when it is asked for it alone
                 (`fuse.failed`; see `Trial` for what that takes), or its answer is not finite (`fuse.not_finite`).
         """
-        answer = await self._batcher.submit(fusion_inputs(window, items))
+        inputs = fusion_inputs(window, items)
+        answer = await self._batcher.submit(inputs)
         outputs = (answer.probabilities, answer.contributions, answer.embedding)
         if not all(np.isfinite(output).all() for output in outputs):
             raise PoisonItem(
@@ -75,6 +95,8 @@ class Fuser:
                 code="fuse.not_finite",
                 stage="fuse",
             )
+        if self._beside is not None:
+            self._beside(window.id, inputs, answer)
         return answer
 
     async def close(self) -> None:
@@ -82,9 +104,8 @@ class Fuser:
         await self._batcher.close()
         await self.client.close()
 
-    async def _ask(self, windows: Sequence[dict[str, npt.NDArray[np.float32]]]) -> Sequence[FusionAnswer]:
-        batch = {name: np.stack([window[name] for window in windows]) for name in windows[0]}
-        answer = await self.client.infer(batch, _OUTPUTS)
+    async def _ask(self, windows: Sequence[FusionInputs]) -> Sequence[FusionAnswer]:
+        answer = await self.client.infer(stack_inputs(windows), _OUTPUTS, self._live_version())
         return [
             FusionAnswer(probabilities, contributions, embedding, answer.model_version)
             for probabilities, contributions, embedding in zip(
@@ -187,13 +208,6 @@ class Services:
     thresholds: Mapping[str, float]
     wall_ms: Callable[[], int]
     monotonic_ms: Callable[[], int]
-
-    def encoder_versions(self) -> dict[Modality, tuple[str, str]]:
-        """Name and version of the encoder of each modality, as it answered last."""
-        return {
-            modality: (encoder.client.name, encoder.version or "")
-            for modality, encoder in self.encoders.by_modality.items()
-        }
 
 
 def align_settings(settings: Settings, windows: AgreedWindows, source_id: str) -> AlignSettings:

@@ -131,7 +131,7 @@ class Asker:
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, PoisonItem):
                 raise answer
-        return [answer.code if isinstance(answer, PoisonItem) else float(answer[0]) for answer in answers]
+        return [answer.code if isinstance(answer, PoisonItem) else float(answer.embedding[0]) for answer in answers]
 
 
 @pytest.fixture

@@ -69,6 +69,8 @@ async def client(triton):
         ("NOT_FOUND", "unknown model: 'halved' is not found", ContractBroken, "model.unknown"),
         ("UNIMPLEMENTED", "", ContractBroken, "model.unknown"),
         ("NOT_FOUND", "unknown model: 'halved' has no available versions", ModelFailed, "triton.model_failed"),
+        ("NOT_FOUND", "Request for unknown model: 'halved' version 2 is not found", ModelFailed, "triton.model_failed"),
+        ("UNAVAILABLE", "'halved' version 2 is not at ready state", ModelFailed, "triton.model_failed"),
         ("UNAVAILABLE", "Socket closed", DependencyUnavailable, "triton"),
         ("CANCELLED", "", DependencyUnavailable, "triton"),
         ("DEADLINE_EXCEEDED", "", DependencyUnavailable, TIMED_OUT),

@@ -8,6 +8,7 @@ from processors.errors import ModelError
 from processors.models import build
 from processors.models.build import MANIFEST_NAME, ONNXRUNTIME_BACKEND, build_repository, is_up_to_date
 from processors.models.precision import Precision
+from processors.models.repository import add_version
 
 
 def fill(repository: Path, _precision: object, _progress: object) -> None:
@@ -79,6 +80,22 @@ def test_another_precision_makes_it_stale(tmp_path: Path) -> None:
 
     assert is_up_to_date(target, Precision.FP32)
     assert not is_up_to_date(target, Precision.INT8)
+
+
+@pytest.mark.usefixtures("quick")
+def test_versions_that_were_added_neither_make_it_stale_nor_are_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, source = tmp_path / "models", tmp_path / "better.onnx"
+    build_repository(target)
+    source.write_bytes(b"better graph")
+    add_version(target / "fusion", 7, source)
+
+    assert is_up_to_date(target)
+    monkeypatch.setattr(build, "_installed_version", lambda _package: "0")
+    assert build_repository(target)
+    assert (target / "fusion" / "7" / "model.onnx").read_bytes() == b"better graph"
+    assert is_up_to_date(target)
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:

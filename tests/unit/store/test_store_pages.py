@@ -54,6 +54,8 @@ def test_the_redis_page_names_every_key():
         keys.sources,
         keys.generation,
         keys.windows("GROUP"),
+        keys.models("GROUP"),
+        keys.comparison("GROUP", "MODEL", 1, 2).replace("1/2", "LIVE/SHADOW"),
         keys.fence("GROUP", 0).replace("/0", "/PARTITION"),
         keys.position("GROUP", 0).replace("/0", "/PARTITION"),
     }

@@ -33,8 +33,8 @@ def item(modality, start_ms, end_ms=None, offset=0):
     )
 
 
-def encoded(modality, start_ms, end_ms=None, *, fill=1.0, samples=0, rate=0, text="", offset=0):
-    content = Content(np.full(DIMS[modality], fill, np.float32), samples, rate, text)
+def encoded(modality, start_ms, end_ms=None, *, fill=1.0, samples=0, rate=0, text="", offset=0, version="1"):
+    content = Content(np.full(DIMS[modality], fill, np.float32), samples, rate, text, version)
     return Encoded(item(modality, start_ms, end_ms, offset), content)
 
 
@@ -48,7 +48,7 @@ def answered(items, probabilities=(0.1, 0.8, 0.2, 0.3), thresholds=0.5):
         answer,
         required=[Modality.VIDEO, Modality.AUDIO],
         thresholds=dict.fromkeys(EVENT_CLASSES, thresholds),
-        encoder_versions={modality: (f"{modality}_encoder", "1") for modality in Modality},
+        encoder_names={modality: f"{modality}_encoder" for modality in Modality},
         fusion_name="fusion",
         closed_ms=9_000,
         shed={},
@@ -88,6 +88,11 @@ def test_required_modalities_that_brought_nothing_are_missing():
 
 def test_a_detection_names_the_models_that_took_part():
     assert answered([encoded(Modality.AUDIO, 4_000, 5_000)]).models == {"audio_encoder": "1", "fusion": "1"}
+
+
+def test_a_detection_names_every_version_that_encoded_its_items():
+    seconds = [encoded(Modality.AUDIO, 1_000 * k, version=version) for k, version in enumerate(["2", "1, 2", "3", "2"])]
+    assert answered(seconds).models == {"audio_encoder": "1, 2, 3", "fusion": "1"}
 
 
 def test_words_are_joined_in_order_and_cut_to_four_kilobytes():

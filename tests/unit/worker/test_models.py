@@ -26,14 +26,16 @@ class Client:
         self.server = TritonServer("127.0.0.1:1")
         self._number = number
         self._bad = bad
+        self.asked_for = []
 
-    async def infer(self, inputs, outputs):
+    async def infer(self, inputs, outputs, version=None):
+        self.asked_for.append(version)
         batch = next(iter(inputs.values()))
         if self._bad is not None and any(np.array_equal(row, self._bad) for row in batch):
             raise ModelFailed("division by zero")
         shapes = {tensor.name: tensor.shape for tensor in self.spec.outputs}
         answers = {name: np.full((len(batch), *shapes[name]), self._number, np.float32) for name in outputs}
-        return Answer(answers, "3")
+        return Answer(answers, str(version or 3))
 
     async def reload(self):
         raise AssertionError("a model that answers its sample needs no reload")
@@ -42,8 +44,8 @@ class Client:
         pass
 
 
-def fuser(client):
-    return Fuser(client, Settings(), Readiness())
+def fuser(client, live_version=lambda: 3, beside=None):
+    return Fuser(client, Settings(), Readiness(), live_version, beside)
 
 
 def encoder(client):
@@ -54,6 +56,34 @@ async def test_a_window_is_answered_with_the_version_that_answered():
     answer = await fuser(Client(FUSION)).fuse(Window("gate", 0, 10_000, first_seen_ms=0), [])
     assert answer.model_version == "3"
     assert answer.probabilities.tolist() == [0.5] * len(answer.probabilities)
+
+
+async def test_the_version_that_is_live_as_a_window_is_asked_about_answers_it():
+    live, client = iter([3, 4]), Client(FUSION)
+    one = fuser(client, lambda: next(live))
+    window = Window("gate", 0, 10_000, first_seen_ms=0)
+
+    assert [(await one.fuse(window, [])).model_version for _ in range(2)] == ["3", "4"]
+    assert client.asked_for == [3, 4]
+
+
+async def test_whoever_listens_beside_hears_of_each_answer_that_counts():
+    heard = []
+    one = fuser(Client(FUSION), beside=lambda *answer: heard.append(answer))
+    bad = fuser(Client(FUSION, np.nan), beside=lambda *answer: heard.append(answer))
+    window = Window("gate", 0, 10_000, first_seen_ms=0)
+
+    answer = await one.fuse(window, [])
+    with pytest.raises(PoisonItem):
+        await bad.fuse(window, [])
+
+    [(window_id, inputs, told)] = heard
+    assert (window_id, told) == (window.id, answer)
+    assert inputs.keys() == {tensor.name for tensor in FUSION.inputs}
+
+
+async def test_an_embedding_comes_with_the_version_that_made_it():
+    assert (await encoder(Client(VIDEO_ENCODER)).encode(ROW)).model_version == "3"
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
@@ -75,4 +105,4 @@ async def test_a_row_on_which_its_model_fails_is_poison_and_the_next_is_answered
     with pytest.raises(PoisonItem) as poison:
         await one.encode(BAD_ROW)
     assert (poison.value.code, poison.value.stage) == ("encode.failed", "encode")
-    assert np.isfinite(await one.encode(ROW)).all()
+    assert np.isfinite((await one.encode(ROW)).embedding).all()

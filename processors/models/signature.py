@@ -1,0 +1,156 @@
+"""What an ONNX file takes and gives, and whether it can stand in for another version of its model.
+
+Needs onnxruntime (the extras `local` and `train` bring it), which is loaded only when a file is read.
+"""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from processors.errors import ModelError
+from processors.models.spec import ModelSpec
+
+__all__ = ["Signature", "Tensor", "check_graph"]
+
+OPEN: Final = -1
+"""A dimension whose length may differ between requests."""
+
+_TYPES: Final = {
+    "tensor(bool)": "BOOL",
+    "tensor(double)": "FP64",
+    "tensor(float)": "FP32",
+    "tensor(float16)": "FP16",
+    "tensor(int16)": "INT16",
+    "tensor(int32)": "INT32",
+    "tensor(int64)": "INT64",
+    "tensor(int8)": "INT8",
+    "tensor(string)": "BYTES",
+    "tensor(uint8)": "UINT8",
+}
+
+_TRIED_ROWS: Final = (1, 3)
+"""Batches that a graph must answer: a batch dimension that is not really free shows with the second."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tensor:
+    """An input or output.
+
+    Attributes:
+        name: of it.
+        dtype: element type, in Triton's words.
+        shape: without the batch dimension; -1 is open.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        sizes = ", ".join(["N", *("?" if size == OPEN else str(size) for size in self.shape)])
+        return f"{self.name} {self.dtype} [{sizes}]"
+
+    def fits(self, other: "Tensor") -> bool:
+        """Whether it takes or gives what the other does; a dimension that this one leaves open fits any."""
+        return (self.name, self.dtype, len(self.shape)) == (other.name, other.dtype, len(other.shape)) and all(
+            own in (OPEN, size) for own, size in zip(self.shape, other.shape, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a model takes and gives; two are equal whatever the order.
+
+    Attributes:
+        inputs: sorted by name.
+        outputs: sorted by name.
+    """
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> "Signature":
+        """Of tensors in any order."""
+        return cls(tuple(sorted(inputs)), tuple(sorted(outputs)))
+
+    def fits(self, other: "Signature") -> bool:
+        """Whether a model with this signature can stand in for one with the other."""
+        return all(
+            len(own) == len(others) and all(each.fits(that) for each, that in zip(own, others, strict=True))
+            for own, others in ((self.inputs, other.inputs), (self.outputs, other.outputs))
+        )
+
+    def __str__(self) -> str:
+        return f"{'; '.join(map(str, self.inputs))} -> {'; '.join(map(str, self.outputs))}"
+
+
+def check_graph(path: Path, live: Signature, spec: ModelSpec) -> None:
+    """Refuses an ONNX file that cannot take the place of the live version.
+
+    Beside names, types and shapes it looks at what the graph answers to the known-good sample: outputs whose shape the
+    file leaves open must have the live version's, and numbers must be finite.
+
+    Args:
+        path: the file.
+        live: signature of the version that answers now.
+        spec: whose sample is tried.
+
+    Raises:
+        ModelError: onnxruntime is missing, the file is not a model, its signature differs (shows both), or it does not
+            answer the sample.
+    """
+    session = _open(path)
+    own = Signature.of(
+        [_tensor(node, path) for node in session.get_inputs()], [_tensor(node, path) for node in session.get_outputs()]
+    )
+    if not own.fits(live):
+        raise ModelError(
+            f"{path}: its signature differs from the live version's\n  this file: {own}\n  live:      {live}"
+        )
+    names = [tensor.name for tensor in live.outputs]
+    for rows in _TRIED_ROWS:
+        try:
+            answer = session.run(names, spec.sample(rows))
+        except Exception as error:
+            raise ModelError(f"{path}: it does not answer the known-good sample of {rows} rows: {error}") from error
+        for tensor, output in zip(live.outputs, answer, strict=True):
+            if len(output) != rows or output.shape[1:] != tensor.shape:
+                raise ModelError(
+                    f"{path}: output {tensor.name} is {list(output.shape)} for a sample of {rows} rows, expected "
+                    f"{[rows, *tensor.shape]}"
+                )
+            if not np.isfinite(output).all():
+                raise ModelError(f"{path}: output {tensor.name} is not finite for the known-good sample")
+
+
+def _open(path: Path) -> Any:
+    try:
+        onnxruntime = importlib.import_module("onnxruntime")
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            "a model's signature cannot be read: onnxruntime is missing; install it with `pip install 'braid[local]'`"
+        ) from error
+    if not path.is_file():
+        raise ModelError(f"{path}: there is no such file; expected an ONNX model")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is raised
+    try:
+        return onnxruntime.InferenceSession(path, sess_options=options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors have no root of their own
+        raise ModelError(f"{path}: not an ONNX model that can be loaded: {error}") from error
+
+
+def _tensor(node: Any, path: Path) -> Tensor:
+    batch, *sizes = node.shape or [None]
+    if isinstance(batch, int):
+        raise ModelError(
+            f"{path}: {node.name} has the fixed shape {node.shape}, expected a first dimension that is free; export it "
+            "with a dynamic batch dimension"
+        )
+    shape = tuple(size if isinstance(size, int) else OPEN for size in sizes)
+    return Tensor(node.name, _TYPES.get(node.type, node.type), shape)

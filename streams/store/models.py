@@ -1,0 +1,200 @@
+"""Which version of a model makes a group's answers, and how another one differs, as the store keeps it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationError
+
+from streams.errors import ConfigurationError, ContractBroken
+
+__all__ = [
+    "Comparison",
+    "LiveModels",
+    "ModelVersions",
+    "add_up",
+    "comparison_of_json",
+    "encode_models",
+    "models_of_json",
+]
+
+_REMEMBERED = 16
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelVersions(_Kept):
+    """The versions of one model.
+
+    Attributes:
+        live: makes the answers.
+        before: those that were live before it, the last one last: where a rollback leads.
+        shadow: answers the same windows beside the live one, without being acted upon; None when none does.
+        highest: highest number that was ever given out; none is given out twice, so that a detection's `models` stays
+            true.
+    """
+
+    live: PositiveInt
+    before: tuple[PositiveInt, ...] = ()
+    shadow: PositiveInt | None = None
+    highest: PositiveInt
+
+    def promoted(self, version: int) -> "ModelVersions":
+        """With another live version."""
+        if version == self.live:
+            return self
+        return self.model_copy(
+            update={
+                "live": version,
+                "before": (*self.before, self.live)[-_REMEMBERED:],
+                "shadow": None if self.shadow == version else self.shadow,
+                "highest": max(self.highest, version),
+            }
+        )
+
+    def rolled_back(self) -> "ModelVersions":
+        """With the version that was live before.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        if not self.before:
+            raise ConfigurationError(
+                f"version {self.live} is live, and none was live before it; name one with `braid models promote`",
+                code="configuration.model_version",
+            )
+        *before, live = self.before
+        shadow = None if self.shadow == live else self.shadow
+        return self.model_copy(update={"live": live, "before": tuple(before), "shadow": shadow})
+
+    def shadowed(self, version: int | None) -> "ModelVersions":
+        """With another shadow, or without one.
+
+        Raises:
+            ConfigurationError: the version is live.
+        """
+        if version == self.live:
+            raise ConfigurationError(
+                f"version {version} is live: it cannot be its own shadow", code="configuration.model_version"
+            )
+        return self.model_copy(update={"shadow": version, "highest": max(self.highest, version or 0)})
+
+    def deployed(self, version: int) -> "ModelVersions":
+        """With one more version to choose from."""
+        return self.model_copy(update={"highest": max(self.highest, version)})
+
+    def without(self, version: int) -> "ModelVersions":
+        """Without a version that is to be removed.
+
+        Raises:
+            ConfigurationError: it is live, a shadow, or where a rollback leads.
+        """
+        role = {self.live: "live", self.shadow: "the shadow"}.get(version)
+        if role is None and version in self.before[-1:]:
+            role = "where `braid models rollback` leads"
+        if role is not None:
+            raise ConfigurationError(
+                f"version {version} is {role}: it is not removed", code="configuration.model_version"
+            )
+        return self.model_copy(update={"before": tuple(each for each in self.before if each != version)})
+
+
+class LiveModels(_Kept):
+    """What all workers of a group go by.
+
+    Attributes:
+        layout: of this document.
+        revision: grows with each change; a lower one than was seen before means that the store went back.
+        models: name in the repository -> its versions; models that are not swapped while workers run are not in it.
+    """
+
+    layout: Literal[1] = 1
+    revision: NonNegativeInt = 0
+    models: Mapping[str, ModelVersions] = {}
+
+    def changed(self, name: str, versions: ModelVersions) -> "LiveModels":
+        """With other versions of one model; the same document where nothing changes."""
+        if self.models.get(name) == versions:
+            return self
+        return LiveModels(revision=self.revision + 1, models={**self.models, name: versions})
+
+
+class Comparison(_Kept):
+    """How the answers of a shadow version differ from those of the live one. Revisions are answers of their own.
+
+    Attributes:
+        answers: compared.
+        other_event: answers whose event is another one, or none where the live one has one, or the reverse.
+        difference_sum: over the answers, of the mean absolute difference of their probabilities.
+        difference_max: largest absolute difference of a probability.
+        most_different: id of the window with that difference.
+        failed: windows on which the shadow failed.
+        skipped: windows it was not asked about, because it was too far behind.
+    """
+
+    answers: NonNegativeInt = 0
+    other_event: NonNegativeInt = 0
+    difference_sum: NonNegativeFloat = 0.0
+    difference_max: NonNegativeFloat = 0.0
+    most_different: str = ""
+    failed: NonNegativeInt = 0
+    skipped: NonNegativeInt = 0
+
+    def plus(self, other: "Comparison") -> "Comparison":
+        """Both together."""
+        larger = other if other.difference_max > self.difference_max else self
+        return Comparison(
+            answers=self.answers + other.answers,
+            other_event=self.other_event + other.other_event,
+            difference_sum=self.difference_sum + other.difference_sum,
+            difference_max=larger.difference_max,
+            most_different=larger.most_different,
+            failed=self.failed + other.failed,
+            skipped=self.skipped + other.skipped,
+        )
+
+
+def add_up(comparisons: Iterable[Comparison]) -> Comparison:
+    """What several workers compared."""
+    total = Comparison()
+    for comparison in comparisons:
+        total = total.plus(comparison)
+    return total
+
+
+def encode_models(models: LiveModels) -> bytes:
+    """JSON with sorted keys: equal documents have equal bytes, which compare-and-set relies on."""
+    return orjson.dumps(models.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+
+
+def models_of_json(text: bytes, key: str) -> LiveModels:
+    """Read what is stored back.
+
+    Args:
+        text: as stored.
+        key: of the string, for messages.
+
+    Raises:
+        ContractBroken: it is not in the shape that this version of Braid knows.
+    """
+    try:
+        return LiveModels.model_validate_json(text)
+    except ValidationError as error:
+        raise _unknown(key, "the live models of a group", error) from error
+
+
+def comparison_of_json(text: bytes, key: str) -> Comparison:
+    """Read one worker's comparison back; as `models_of_json`."""
+    try:
+        return Comparison.model_validate_json(text)
+    except ValidationError as error:
+        raise _unknown(key, "a comparison of two versions", error) from error
+
+
+def _unknown(key: str, what: str, error: ValidationError) -> ContractBroken:
+    return ContractBroken(
+        f"Redis key {key}: not {what}: {error}; it was written by another version of Braid, or by something else",
+        code="contract.models",
+    )

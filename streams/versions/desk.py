@@ -1,0 +1,282 @@
+"""What a person does with the versions of a model while workers run."""
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from processors.errors import ModelError
+from processors.models.repository import add_version, graph_of, remove_version, versions_of
+from processors.models.signature import check_graph
+from processors.models.spec import FUSION
+from streams.errors import BraidError, ConfigurationError
+from streams.inference import ModelClient, ServedVersion, TritonControl, TritonServer
+from streams.settings import Settings
+from streams.store import LiveModels, ModelVersions, Store, add_up
+from streams.versions.overview import ComparedVersions, ModelOverview, overview_of
+
+__all__ = ["VersionDesk", "open_desk"]
+
+_OUTPUTS = tuple(tensor.name for tensor in FUSION.outputs)
+
+
+class VersionDesk:
+    """Changes which version of the fusion model answers, and has versions loaded. Made by `open_desk`."""
+
+    def __init__(
+        self, settings: Settings, store: Store, control: TritonControl, client: ModelClient, repository: Path
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._control = control
+        self._client = client
+        self._repository = repository
+        self._group = settings.kafka.group
+
+    async def deploy(self, model: str, source: Path) -> int:
+        """Put another version into the repository and have it loaded beside the others; it does not answer yet.
+
+        Args:
+            model: name in the repository.
+            source: an ONNX file, or a folder with `model.onnx` and what belongs to it.
+
+        Returns:
+            Its number.
+
+        Raises:
+            ConfigurationError: the model is not one that can be swapped, the file does not fit the live version, or
+                Triton cannot load it; what is loaded serves on, and the repository is as it was.
+            DependencyUnavailable: Redis or Triton does not answer.
+        """
+        folder = self._folder(model)
+        document = await self._document()
+        versions = document.models[model]
+        if not await self._control.serves_all_versions(model):
+            raise _refusal(
+                f"Triton serves the newest version of {model} alone: a new one would take its place at once; "
+                f"set `version_policy {{ all {{}} }}` in {folder / 'config.pbtxt'} (`braid models build` writes it), "
+                "and restart Triton"
+            )
+        await self._client.check(versions.live)
+        _as_configuration(partial(check_graph, graph_of(source), await self._client.signature(versions.live), FUSION))
+        number = max(versions.highest, *versions_of(folder)) + 1
+        _as_configuration(partial(add_version, folder, number, source))
+        try:
+            await self._control.load(model)
+            await self._have_answered(number)
+        except BraidError as error:
+            await self._take_back(folder, number)
+            raise _refusal(
+                f"version {number} of {model} was not deployed: {error}; version {versions.live} serves on"
+            ) from error
+        await self._change(model, lambda now: now.deployed(number))
+        return number
+
+    async def promote(self, model: str, version: int) -> ModelVersions:
+        """Make a version live; workers ask it from about a second later on.
+
+        Raises:
+            ConfigurationError: it is not loaded, or the model is not one that can be swapped.
+            DependencyUnavailable: Redis or Triton does not answer.
+        """
+        await self._refuse_unloaded(model, version)
+        return await self._change(model, lambda now: now.promoted(version))
+
+    async def roll_back(self, model: str) -> ModelVersions:
+        """Make the version live that was so before.
+
+        Raises:
+            ConfigurationError: there is none, it is not loaded, or the model is not one that can be swapped.
+            DependencyUnavailable: Redis or Triton does not answer.
+        """
+        self._refuse_unswappable(model)
+        document = await self._document()
+        await self._refuse_unloaded(model, document.models[model].rolled_back().live)
+        return await self._change(model, ModelVersions.rolled_back)
+
+    async def shadow(self, model: str, version: int) -> ModelVersions:
+        """Have a version answer the same windows beside the live one.
+
+        Raises:
+            ConfigurationError: it is live or not loaded, or the model is not one that can be swapped.
+            DependencyUnavailable: Redis or Triton does not answer.
+        """
+        await self._refuse_unloaded(model, version)
+        return await self._change(model, lambda now: now.shadowed(version))
+
+    async def end_shadow(self, model: str, version: int) -> ModelVersions:
+        """Have a version answer no longer beside the live one; what was counted stays.
+
+        Raises:
+            ConfigurationError: it is not the shadow, or the model is not one that can be swapped.
+            DependencyUnavailable: Redis or Triton does not answer.
+        """
+        self._refuse_unswappable(model)
+
+        def ended(now: ModelVersions) -> ModelVersions:
+            if now.shadow != version:
+                raise _refusal(f"version {version} of {model} is no shadow; the shadow is {now.shadow or 'no version'}")
+            return now.shadowed(None)
+
+        return await self._change(model, ended)
+
+    async def remove(self, model: str, version: int) -> None:
+        """Unload a version and delete its folder.
+
+        Raises:
+            ConfigurationError: it is needed or not there, or the model is not one that can be swapped.
+            DependencyUnavailable: Redis or Triton does not answer.
+        """
+        folder = self._folder(model)
+        if version not in versions_of(folder):
+            raise _refusal(f"{folder / str(version)} is not there; versions: {_listed(versions_of(folder))}")
+        await self._change(model, lambda now: now.without(version))
+        _as_configuration(partial(remove_version, folder, version))
+        await self._control.load(model)
+
+    async def overview(self) -> list[ModelOverview]:
+        """Every model of the repository and of Triton, in order of name.
+
+        Raises:
+            DependencyUnavailable: Redis or Triton does not answer.
+        """
+        index = await self._control.index()
+        document = await self._store.read_models(self._group) or LiveModels()
+        is_within_reach = self._repository.is_dir()
+        folders = {path.name for path in self._repository.iterdir() if versions_of(path)} if is_within_reach else set()
+        return [
+            overview_of(
+                name,
+                versions_of(self._repository / name) if is_within_reach else None,
+                [entry for entry in index if entry.model == name],
+                document.models.get(name),
+                await self._comparison(name, document.models.get(name)),
+                swappable=name == self._client.name,
+            )
+            for name in sorted({*folders, *(entry.model for entry in index)})
+        ]
+
+    async def _comparison(self, model: str, versions: ModelVersions | None) -> ComparedVersions | None:
+        if versions is None or versions.shadow is None:
+            return None
+        by_worker = await self._store.read_comparisons(self._group, model, versions.live, versions.shadow)
+        return ComparedVersions.of(versions.live, versions.shadow, add_up(by_worker.values()))
+
+    async def _document(self) -> LiveModels:
+        """What is in force; set to the newest version that is loaded where nothing is, as a worker would."""
+        name = self._client.name
+        stored = await self._store.read_models(self._group)
+        while stored is None or name not in stored.models:
+            newest = await self._client.newest_version()
+            begun = (stored or LiveModels()).changed(name, ModelVersions(live=newest, highest=newest))
+            stored = await self._store.agree_on_models(self._group, stored, begun)
+        return stored
+
+    async def _change(self, model: str, change: Callable[[ModelVersions], ModelVersions]) -> ModelVersions:
+        """Change what is in force, however often somebody else changes it meanwhile."""
+        stored = await self._document()
+        while True:
+            wanted = stored.changed(model, change(stored.models[model]))
+            found = await self._store.agree_on_models(self._group, stored, wanted)
+            if found == wanted:
+                return wanted.models[model]
+            stored = found
+
+    async def _have_answered(self, version: int) -> None:
+        """Have the known-good sample answered by a version that was loaded."""
+        served = [entry.version for entry in await self._control.index() if entry.model == self._client.name]
+        if version not in served:
+            raise _refusal(
+                f"Triton at {self._control.address} does not see it; models.repository is {self._repository}: expected "
+                "the folder that it serves"
+            )
+        await self._client.check(version)
+        await self._client.infer(FUSION.sample(), _OUTPUTS, version)
+
+    async def _take_back(self, folder: Path, version: int) -> None:
+        """Remove a version that does not work; that Triton still knows of it harms nobody."""
+        _as_configuration(partial(remove_version, folder, version))
+        try:
+            await self._control.load(folder.name)
+        except BraidError as error:
+            raise _refusal(
+                f"version {version} of {folder.name} was removed again, but Triton could not be told: {error}"
+            ) from error
+
+    async def _refuse_unloaded(self, model: str, version: int) -> None:
+        self._refuse_unswappable(model)
+        served = [entry for entry in await self._control.index() if entry.model == model]
+        ready = [entry.version for entry in served if entry.is_ready and entry.version is not None]
+        if version not in ready:
+            raise _refusal(
+                f"version {version} of {model} is not loaded{_why_not(served, version)}; loaded: {_listed(ready)}; "
+                "put it there with `braid models deploy`"
+            )
+
+    def _refuse_unswappable(self, model: str) -> None:
+        name = self._client.name
+        if model == name:
+            return
+        models = self._settings.models
+        if model in (models.video_encoder, models.audio_encoder, models.text_encoder):
+            raise _refusal(
+                f"{model} is an encoder: windows that are open would hold embeddings of two versions. Only {name} can "
+                "be swapped while workers run; put another encoder into a repository of its own, and restart Triton "
+                "and the workers with it"
+            )
+        raise _refusal(f"{model} is no model that answers windows; expected {name} (models.fusion)")
+
+    def _folder(self, model: str) -> Path:
+        self._refuse_unswappable(model)
+        folder = self._repository / model
+        if not folder.is_dir():
+            raise _refusal(
+                f"{folder} is not there; set models.repository (BRAID_MODELS__REPOSITORY) to the folder that Triton at "
+                f"{self._control.address} serves"
+            )
+        return folder
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncGenerator[VersionDesk, None]:
+    """Connect to Redis and Triton.
+
+    Args:
+        settings: with the addresses of Redis and Triton.
+
+    Raises:
+        ConfigurationError: an address is missing.
+    """
+    if settings.triton.grpc is None:
+        raise ConfigurationError("versions of models need the address of Triton; set triton.grpc (BRAID_TRITON__GRPC)")
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store.connect(settings, lambda: time.time_ns() // 10**6))
+        timeout_s = settings.triton.timeout_s
+        control = await stack.enter_async_context(TritonControl(settings.triton.grpc, timeout_s=timeout_s))
+        server = TritonServer(settings.triton.grpc)
+        client = ModelClient(server, FUSION, timeout_s=timeout_s, name=settings.models.fusion)
+        await stack.enter_async_context(client)
+        repository = settings.models.repository or settings.data_dir / "models"
+        yield VersionDesk(settings, store, control, client, repository)
+
+
+def _as_configuration(deed: Callable[[], None]) -> None:
+    """The only place where the errors of `processors` about versions become a person's to mend."""
+    try:
+        deed()
+    except ModelError as error:
+        raise _refusal(str(error)) from error
+
+
+def _refusal(message: str) -> ConfigurationError:
+    return ConfigurationError(message, code="configuration.model_version")
+
+
+def _why_not(served: list[ServedVersion], version: int) -> str:
+    reasons = [entry.reason for entry in served if entry.version == version and entry.reason]
+    return f" ({reasons[0]})" if reasons else ""
+
+
+def _listed(versions: list[int]) -> str:
+    return ", ".join(map(str, versions)) or "none"
