@@ -7,36 +7,9 @@ from torch import nn
 
 from processors.models.fusion.model import FusionShape
 
-__all__ = ["ItemProjection", "TokenPools"]
+__all__ = ["TokenPools"]
 
 _MASKED = -1e4
-
-
-class ItemProjection(nn.Module):
-    """Items to width, as training saw them standardised.
-
-    Args:
-        dim: length of an item.
-        width: length of a token.
-        dropout: share of values that training zeroes, before and after.
-    """
-
-    centre: torch.Tensor
-    spread: torch.Tensor
-
-    def __init__(self, dim: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.register_buffer("centre", torch.zeros(dim))
-        self.register_buffer("spread", torch.ones(dim))
-        self.layers = nn.Sequential(nn.Dropout(dropout), nn.Linear(dim, width), nn.Tanh(), nn.Dropout(dropout))
-
-    def forward(self, items: torch.Tensor, is_item: torch.Tensor) -> torch.Tensor:
-        """Float32 [B, T, D] to [B, T, width]; a value of more than five deviations counts as five.
-
-        Where `is_item`, bool [B, T], is false, whatever stands there is not looked at.
-        """
-        standard = ((items - self.centre) / self.spread).clamp(-5.0, 5.0)
-        return self.layers(torch.where(is_item[:, :, None], standard, torch.zeros_like(standard)))
 
 
 class TokenPools(nn.Module):
@@ -51,22 +24,23 @@ class TokenPools(nn.Module):
     def __init__(self, shape: FusionShape) -> None:
         super().__init__()
         count = len(shape.modalities)
-        self.projections = nn.ModuleList(
-            ItemProjection(dim, shape.width, shape.dropout) for dim in shape.modalities.values()
-        )
         self.blends = nn.ModuleList(nn.Linear(2 * shape.width, shape.width) for _ in range(count))
         self.log_memory = nn.Parameter(torch.full((count,), math.log(shape.memory)))
         self.missing = nn.Parameter(0.1 * torch.randn(count, shape.width))
 
-    def forward(self, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """Tokens float32 [B, M, width]; finite, and to be replaced by `fill`, where a modality is absent."""
+    def forward(self, projected: list[torch.Tensor], inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """Tokens float32 [B, M, width]; finite, and to be replaced by `fill`, where a modality is absent.
+
+        Args:
+            projected: float32 [B, T, width] per modality, the items as tokens.
+            inputs: of the model; times and weights are taken.
+        """
         tokens = []
-        for row, (projection, blend) in enumerate(zip(self.projections, self.blends, strict=True)):
-            items, time, weight = inputs[3 * row : 3 * row + 3]
+        for row, (features, blend) in enumerate(zip(projected, self.blends, strict=True)):
+            time, weight = inputs[3 * row + 1 : 3 * row + 3]
             is_item = weight > 0
             newest = torch.where(is_item, time, torch.full_like(time, -torch.inf)).amax(dim=1, keepdim=True)
             age = torch.where(is_item, newest - time, torch.zeros_like(time))
-            features = projection(items, is_item)
             past = torch.softmax(
                 torch.where(is_item, weight.clamp_min(1e-6).log() - age / self.log_memory[row].exp(), _MASKED), dim=1
             )

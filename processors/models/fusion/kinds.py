@@ -9,7 +9,7 @@ from processors.models.fusion.model import FusionModel, FusionShape
 from processors.models.fusion.pooled import AttentionFusion, ConcatFusion, WeightedFusion
 from processors.models.fusion.transformer import TransformerFusion
 
-__all__ = ["FUSION_KINDS", "make_fusion"]
+__all__ = ["FUSION_KINDS", "find_kind", "make_fusion"]
 
 FUSION_KINDS: Final[Mapping[str, type[FusionModel]]] = MappingProxyType(
     {
@@ -21,12 +21,21 @@ FUSION_KINDS: Final[Mapping[str, type[FusionModel]]] = MappingProxyType(
 )
 
 
+def find_kind(name: str) -> type[FusionModel]:
+    """The kind of this name.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if name not in FUSION_KINDS:
+        raise ModelError(f"no kind of fusion is called {name!r}; choose one of {', '.join(FUSION_KINDS)}")
+    return FUSION_KINDS[name]
+
+
 def make_fusion(kind: str, shape: FusionShape) -> FusionModel:
     """An untrained model.
 
     Raises:
         ModelError: there is no such kind, or the sizes do not fit.
     """
-    if kind not in FUSION_KINDS:
-        raise ModelError(f"no kind of fusion is called {kind!r}; choose one of {', '.join(FUSION_KINDS)}")
-    return FUSION_KINDS[kind](shape)
+    return find_kind(kind)(shape)

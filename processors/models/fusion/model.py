@@ -13,8 +13,11 @@ import torch
 from torch import nn
 
 from processors.errors import ModelError
+from processors.models.fusion._projection import ItemProjection
 
 __all__ = ["FusionAnswer", "FusionModel", "FusionShape", "Task", "find_present"]
+
+_MIN_SPREAD = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class FusionModel(nn.Module, ABC):
     """
 
     keep: torch.Tensor
+    known: torch.Tensor
 
     def __init__(self, shape: FusionShape) -> None:
         super().__init__()
@@ -100,9 +104,13 @@ class FusionModel(nn.Module, ABC):
             )
         self.shape = shape
         modalities = len(shape.modalities)
+        self.projections = nn.ModuleList(
+            ItemProjection(dim, shape.width, shape.dropout) for dim in shape.modalities.values()
+        )
         self.head = nn.Linear(shape.width, sum(len(task.classes) for task in shape.tasks))
         keep = torch.cat([torch.ones(1, modalities), 1.0 - torch.eye(modalities)])
         self.register_buffer("keep", keep, persistent=False)
+        self.register_buffer("known", torch.ones(modalities))
 
     @abstractmethod
     def encode(self, inputs: tuple[torch.Tensor, ...]) -> Any:
@@ -113,13 +121,33 @@ class FusionModel(nn.Module, ABC):
         """Embeddings float32 [V * B, width], from what `encode` gave and presence float32 [V * B, M], views first."""
 
     def forward(self, *inputs: torch.Tensor) -> FusionAnswer:
-        """Answers with all modalities, and with each left out, in one call."""
-        present = find_present(inputs, self.shape)
+        """Answers with all modalities, and with each left out, in one call; one that is not `known` is left out."""
+        present = find_present(inputs, self.shape) * self.known
         batch, views = present.shape[0], self.keep.shape[0]
         logits, embedding = self.judge(inputs, (self.keep[:, None, :] * present[None]).reshape(views * batch, -1))
         probabilities = self._probabilities(logits).reshape(views, batch, -1)
         contributions = (probabilities[0][None] - probabilities[1:]).permute(1, 0, 2) * present[:, :, None]
         return FusionAnswer(probabilities[0], contributions, nn.functional.normalize(embedding[:batch], dim=1))
+
+    def project(self, inputs: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+        """The items of each modality as tokens, float32 [B, T, width]."""
+        return [
+            projection(items, weight > 0)
+            for projection, items, weight in zip(self.projections, inputs[::3], inputs[2::3], strict=True)
+        ]
+
+    def standardise(self, inputs: tuple[torch.Tensor, ...]) -> None:
+        """Learn mean and spread of every modality's items, and which modalities there are.
+
+        What never varies here says nothing later, and a modality that is absent here is never looked at.
+        """
+        for row, projection in enumerate(self.projections):
+            items = inputs[3 * row][inputs[3 * row + 2] > 0]
+            self.known[row] = float(len(items) > 0)
+            if len(items):
+                spread = items.std(dim=0, unbiased=False)
+                projection.get_buffer("centre").copy_(items.mean(dim=0))
+                projection.get_buffer("spread").copy_(torch.where(spread > _MIN_SPREAD, spread, torch.inf))
 
     def judge(self, inputs: tuple[torch.Tensor, ...], present: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits float32 [V * B, C] and embeddings [V * B, width] of V views of a batch.

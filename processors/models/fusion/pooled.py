@@ -21,7 +21,7 @@ class _PooledFusion(FusionModel):
 
     def encode(self, inputs: tuple[torch.Tensor, ...]) -> Any:
         """A token per modality, float32 [B, M, width]."""
-        return self.pools(inputs)
+        return self.pools(self.project(inputs), inputs)
 
 
 class ConcatFusion(_PooledFusion):

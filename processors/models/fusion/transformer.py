@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from processors.models.fusion._attention import AttentionBlock
-from processors.models.fusion._pooling import ItemProjection
 from processors.models.fusion.model import FusionModel, FusionShape
 
 __all__ = ["TransformerFusion"]
@@ -31,7 +30,6 @@ class TransformerFusion(FusionModel):
     def __init__(self, shape: FusionShape) -> None:
         super().__init__(shape)
         count, width = len(shape.modalities), shape.width
-        self.projections = nn.ModuleList(ItemProjection(dim, width, shape.dropout) for dim in shape.modalities.values())
         self.kind = nn.Parameter(0.1 * torch.randn(count, width))
         self.missing = nn.Parameter(0.1 * torch.randn(count, width))
         self.query = nn.Parameter(0.1 * torch.randn(1, 1, width))
@@ -45,13 +43,10 @@ class TransformerFusion(FusionModel):
 
     def encode(self, inputs: tuple[torch.Tensor, ...]) -> Any:
         """Projected items [B, S, width], their times and weights [B, S], and modality numbers [S]."""
-        features, owners = [], []
-        for row, projection in enumerate(self.projections):
-            items, _, weight = inputs[3 * row : 3 * row + 3]
-            features.append(projection(items, weight > 0))
-            owners.append(torch.full((items.shape[1],), row))
+        projected = self.project(inputs)
+        owners = [torch.full((features.shape[1],), row) for row, features in enumerate(projected)]
         return (
-            torch.cat(features, dim=1),
+            torch.cat(projected, dim=1),
             torch.cat(inputs[1::3], dim=1),
             torch.cat(inputs[2::3], dim=1),
             torch.cat(owners),

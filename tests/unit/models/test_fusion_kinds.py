@@ -195,3 +195,27 @@ def test_what_does_not_fit_is_refused_with_what_was_expected():
     other = make_fusion("concat", FusionShape(modalities={"text": 5}, tasks=TASKS, width=16))
     with pytest.raises(ModelError, match=r"member 1 takes .*expected, as of member 0"):
         Ensemble([MODELS["concat"], other])
+
+
+@pytest.mark.parametrize("kind", FUSION_KINDS)
+def test_a_modality_that_training_never_showed_is_never_looked_at(kind):
+    model = make(kind)
+    model.standardise(keep_only(draw(1), [0, 2]))
+    inputs = draw(2)
+    answer = run(model, inputs)
+    assert_same(answer, run(model, keep_only(inputs, [0, 2])))
+    assert (answer.contributions[:, 1] == 0).all()
+
+
+@pytest.mark.parametrize("kind", FUSION_KINDS)
+def test_values_are_seen_as_training_had_them_and_one_that_never_varied_says_nothing(kind):
+    model = make(kind)
+    inputs = draw(1)
+    inputs[0][:, :, 2] = 7.0
+    model.standardise(inputs)
+    before = run(model, inputs)
+    scaled = [1000 * tensor + 50 if number % 3 == 0 else tensor for number, tensor in enumerate(inputs)]
+    model.standardise(scaled)
+    assert_same(run(model, scaled), before)
+    scaled[0][:, :, 2] = -1e6
+    assert_same(run(model, scaled), before)
