@@ -17,6 +17,7 @@ from processors.models.evaluation.spread import Spread
 from processors.models.feature_fusion.examples import Examples, swap_items
 from processors.models.feature_fusion.recipe import (
     ENSEMBLE,
+    RECIPE,
     SWAPPED_SHARES,
     find_kinds,
     gather_items,
@@ -24,7 +25,7 @@ from processors.models.feature_fusion.recipe import (
     split_recordings,
     train_recipe,
 )
-from processors.models.feature_fusion.training import judge
+from processors.models.feature_fusion.training import TrainingSettings, judge
 
 __all__ = ["Comparison", "Transfer", "compare_kinds", "measure_transfer"]
 
@@ -79,7 +80,15 @@ class Transfer:
             f"| all {len(self.seeds)} seeds as one | {100 * own.accuracy:.1f} | {100 * own.macro_f1:.1f} "
             f"| {100 * own.calibration_error:.1f} |\n"
             f"| one seed | {self._spread('accuracy').as_percent()} | {self._spread('macro_f1').as_percent()} "
-            f"| {self._spread('calibration_error').as_percent()} |\n\n{own.as_markdown()}"
+            f"| {self._spread('calibration_error').as_percent()} |\n\n{own.as_markdown()}{self._warning()}"
+        )
+
+    def _warning(self) -> str:
+        if not self.shared_recordings:
+            return ""
+        return (
+            f"\n{len(self.shared_recordings)} recordings have names that are in both files, such as "
+            f"{self.shared_recordings[0]!r}: if they are the same recordings, these figures flatter.\n"
         )
 
     def _spread(self, figure: str) -> Spread:
@@ -136,7 +145,13 @@ class Comparison:
 
 
 def measure_transfer(
-    training: UtteranceSet, test: UtteranceSet, *, kind: str, seeds: Sequence[int], told: Told
+    training: UtteranceSet,
+    test: UtteranceSet,
+    *,
+    kind: str,
+    seeds: Sequence[int],
+    told: Told,
+    settings: TrainingSettings = RECIPE,
 ) -> Transfer:
     """Train the recipe on one set and judge it by another, which nothing is chosen by.
 
@@ -146,6 +161,7 @@ def measure_transfer(
         kind: name of a kind, or `ENSEMBLE`.
         seeds: one model each.
         told: is told what has been trained.
+        settings: how it is trained.
 
     Raises:
         DatasetError: the sets do not fit each other.
@@ -156,7 +172,9 @@ def measure_transfer(
     examples, judged = make_examples(training, learned_items), make_examples(test, test_items)
     answers = []
     for seed in seeds:
-        model = train_recipe(examples, training.recordings, training.classes, kind=kind, seed=seed, told=told)
+        model = train_recipe(
+            examples, training.recordings, training.classes, kind=kind, seed=seed, told=told, settings=settings
+        )
         answers.append(judge(model, judged))
     return Transfer(
         kind=kind,
@@ -168,7 +186,14 @@ def measure_transfer(
     )
 
 
-def compare_kinds(utterances: UtteranceSet, *, kind: str, seeds: Sequence[int], told: Told) -> Comparison:
+def compare_kinds(
+    utterances: UtteranceSet,
+    *,
+    kind: str,
+    seeds: Sequence[int],
+    told: Told,
+    settings: TrainingSettings = RECIPE,
+) -> Comparison:
     """Train kinds of fusion, and each modality alone, on four fifths of the recordings and judge them by the rest.
 
     Args:
@@ -176,6 +201,7 @@ def compare_kinds(utterances: UtteranceSet, *, kind: str, seeds: Sequence[int], 
         kind: name of a kind, or `ENSEMBLE` for each of them and their ensemble.
         seeds: one split and one training each; five seeds from a multiple of five judge every recording once.
         told: is told what has been trained.
+        settings: how it is trained.
 
     Raises:
         DatasetError: there are too few recordings.
@@ -187,7 +213,7 @@ def compare_kinds(utterances: UtteranceSet, *, kind: str, seeds: Sequence[int], 
     rows: dict[str, tuple[list[ClassificationReport], list[ClassificationReport]]] = {}
     for seed in seeds:
         learned, held = split_recordings(utterances.recordings, _SPLITS, seed, seed // _SPLITS)
-        trial = _Trial(examples.take(learned), utterances.recordings[learned], utterances.classes, seed, told)
+        trial = _Trial(examples.take(learned), utterances.recordings[learned], utterances.classes, seed, told, settings)
         for name, answers in trial.run(names, _views(examples.take(held), seed)):
             for column, answer in zip(rows.setdefault(name, ([], [])), answers, strict=True):
                 column.append(report_classification(utterances.labels[held], answer, utterances.classes))
@@ -203,6 +229,7 @@ class _Trial:
     classes: tuple[str, ...]
     seed: int
     told: Told
+    settings: TrainingSettings
 
     def run(self, kinds: Sequence[str], views: tuple[Examples, ...]) -> Iterator[tuple[str, _Answers]]:
         """What was trained, and what it answers to each view."""
@@ -216,7 +243,9 @@ class _Trial:
             yield ENSEMBLE, [np.mean(column, axis=0) for column in zip(*answers.values(), strict=True)]
 
     def _fuse(self, kind: str, training: Examples, views: tuple[Examples, ...]) -> _Answers:
-        model = train_recipe(training, self.recordings, self.classes, kind=kind, seed=self.seed, told=self.told)
+        model = train_recipe(
+            training, self.recordings, self.classes, kind=kind, seed=self.seed, told=self.told, settings=self.settings
+        )
         return [judge(model, view) for view in views]
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from processors.datasets.features import SEQUENCE_PARTS, SequenceSet
 from processors.models.evaluation.classification import ClassificationReport, report_classification
@@ -14,11 +13,12 @@ from processors.models.evaluation.spread import Spread
 from processors.models.feature_fusion.examples import Examples, pad_sequences
 from processors.models.feature_fusion.recipe import find_kinds, train_recipe
 from processors.models.feature_fusion.training import TrainingSettings, judge
+from processors.models.fusion import Ensemble
 
 __all__ = ["MissingReport", "measure_missing"]
 
 _FOLDS: Final = 5
-_SETTINGS: Final = TrainingSettings(epochs=20, batch_size=32, absent_share=0.3)
+_SETTINGS: Final = TrainingSettings(width=32, epochs=20, batch_size=32, absent_share=0.3)
 
 Told = Callable[[str], None]
 
@@ -70,7 +70,14 @@ class MissingReport:
         return "\n".join(lines) + "\n"
 
 
-def measure_missing(sequences: SequenceSet, *, kind: str, seeds: Sequence[int], told: Told) -> MissingReport:
+def measure_missing(
+    sequences: SequenceSet,
+    *,
+    kind: str,
+    seeds: Sequence[int],
+    told: Told,
+    settings: TrainingSettings = _SETTINGS,
+) -> MissingReport:
     """Train on what the first part has, then also on sequences of the second, and ask with every subset.
 
     The second part is judged in five folds, so that a sequence is never judged by a model that learned from it; models
@@ -81,12 +88,18 @@ def measure_missing(sequences: SequenceSet, *, kind: str, seeds: Sequence[int], 
         kind: name of a kind, or `ENSEMBLE`.
         seeds: of the trainings and the folds.
         told: is told what has been trained.
+        settings: how it is trained.
 
     Raises:
         DatasetError: there are too few sequences.
         ModelError: there is no such kind.
     """
     find_kinds(kind)
+
+    def fit(examples: Examples, seed: int) -> Ensemble:
+        names = np.arange(len(examples)).astype(np.str_)
+        return train_recipe(examples, names, sequences.classes, kind=kind, seed=seed, settings=settings, told=told)
+
     first, second = (sequences.parts[name] for name in SEQUENCE_PARTS)
     base, extra = (pad_sequences(part, sequences.dims) for part in (first, second))
     subsets = [
@@ -105,13 +118,13 @@ def measure_missing(sequences: SequenceSet, *, kind: str, seeds: Sequence[int], 
     }
     for seed in seeds:
         order = np.random.default_rng(seed).permutation(len(extra))
-        fitted = _train(base, sequences.classes, kind, seed, told)
+        fitted = fit(base, seed)
         answers = [{subset: judge(fitted, extra.keep(frozenset(subset))) for subset in subsets}]
         answers.append({subset: np.zeros_like(answer) for subset, answer in answers[0].items()})
         for fold in range(folds):
             held = np.sort(order[fold::folds])
             learned = np.setdiff1d(order, held)
-            fitted = _train(base.join(extra.take(learned)), sequences.classes, kind, seed, told)
+            fitted = fit(base.join(extra.take(learned)), seed)
             for subset in subsets:
                 answers[1][subset][held] = judge(fitted, extra.take(held).keep(frozenset(subset)))
         for row, answer in zip(rows.values(), answers, strict=True):
@@ -124,11 +137,6 @@ def measure_missing(sequences: SequenceSet, *, kind: str, seeds: Sequence[int], 
         majority_share=float(counts.max() / counts.sum()),
         rows={learned: {key: tuple(each) for key, each in row.items()} for learned, row in rows.items()},
     )
-
-
-def _train(examples: Examples, classes: tuple[str, ...], kind: str, seed: int, told: Told) -> Any:
-    names: npt.NDArray[np.str_] = np.arange(len(examples)).astype(np.str_)
-    return train_recipe(examples, names, classes, kind=kind, seed=seed, settings=_SETTINGS, told=told)
 
 
 def _spread(reports: Sequence[ClassificationReport], figure: str) -> Spread:

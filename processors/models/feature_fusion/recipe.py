@@ -41,7 +41,7 @@ the labels, `video` little more often than chance."""
 
 RECIPE: Final = TrainingSettings(swapped_shares=SWAPPED_SHARES)
 
-_REACH: Final = 4
+_REACH: Final = 12
 _INNER_FOLDS: Final = 8
 
 

@@ -41,7 +41,7 @@ class TrainingSettings:
         swapped_shares: modality -> share of its items that training replaces by another window's.
     """
 
-    width: int = 64
+    width: int = 128
     dropout: float = 0.5
     epochs: int = 12
     batch_size: int = 64

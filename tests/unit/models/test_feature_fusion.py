@@ -17,6 +17,7 @@ from processors.models.feature_fusion.training import TrainingSettings, judge, t
 from processors.models.fusion import FUSION_KINDS
 
 DATA = Path(os.environ.get("BRAID_DATA", Path(__file__).parents[3] / ".." / "shared" / "data")) / "features"
+BRIEF = TrainingSettings(epochs=1, width=8)
 DIMS = {"text": 4, "audio": 3, "video": 2}
 
 
@@ -157,7 +158,7 @@ def test_steps_of_zeros_are_padding_and_a_modality_that_a_part_lacks_is_absent()
 
 
 def test_missing_modalities_are_measured_for_every_subset_and_an_unseen_one_changes_nothing():
-    report = measure_missing(sequences(), kind="concat", seeds=[0], told=lambda _: None)
+    report = measure_missing(sequences(), kind="concat", seeds=[0], told=lambda _: None, settings=BRIEF)
     document = report.as_json()
     assert len(document["rows"]) == 2 * 7
     first = next(iter(report.rows.values()))
@@ -168,17 +169,18 @@ def test_missing_modalities_are_measured_for_every_subset_and_an_unseen_one_chan
 
 def test_the_transfer_report_has_the_recipe_and_each_seed():
     training, test = utterances(noise=0.1), utterances(recordings=4, seed=1, noise=0.1)
-    report = measure_transfer(training, test, kind="concat", seeds=[0, 1], told=lambda _: None)
+    report = measure_transfer(training, test, kind="concat", seeds=[0, 1], told=lambda _: None, settings=BRIEF)
     document = report.as_json()
     assert document["modalities"] == ["text", "audio", "video"]
     assert len(document["over_seeds"]["accuracy"]["values"]) == 2
     assert sum(map(sum, document["confusion"])) == len(test.labels)
     assert document["shared_recordings"] == ["r0", "r1", "r2", "r3"]
     assert "all 2 seeds as one" in report.as_markdown()
+    assert "4 recordings have names that are in both files, such as 'r0'" in report.as_markdown()
 
 
 def test_the_comparison_has_a_row_for_each_modality_alone_and_for_what_was_asked():
-    report = compare_kinds(utterances(), kind="weighted", seeds=[0], told=lambda _: None)
+    report = compare_kinds(utterances(), kind="weighted", seeds=[0], told=lambda _: None, settings=BRIEF)
     assert list(report.rows) == [
         *(f"{name} alone, logistic" for name in DIMS), *(f"{name} alone" for name in DIMS), "weighted"
     ]  # fmt: skip
