@@ -75,20 +75,20 @@ def fit(module: LightningModule, training: Dataset[Any], validation: Dataset[Any
         callbacks.append(EarlyStopping(monitor=MONITORED, patience=settings.patience))
     if settings.is_shown:
         callbacks.append(TQDMProgressBar())
-    trainer = Trainer(
-        max_epochs=settings.epochs,
-        callbacks=callbacks,
-        logger=TensorBoardLogger(settings.folder, name="", version=""),
-        deterministic=True,
-        devices=1,
-        enable_model_summary=False,
-        enable_progress_bar=settings.is_shown,
-        log_every_n_steps=1,
-        num_sanity_val_steps=0,
-    )
     last = settings.folder / _LAST
     try:
         with _quiet_trainer():
+            trainer = Trainer(
+                max_epochs=settings.epochs,
+                callbacks=callbacks,
+                logger=TensorBoardLogger(settings.folder, name="", version=""),
+                deterministic=True,
+                devices=1,
+                enable_model_summary=False,
+                enable_progress_bar=settings.is_shown,
+                log_every_n_steps=1,
+                num_sanity_val_steps=0,
+            )
             trainer.fit(module, batches, judged, ckpt_path=last if last.exists() else None, weights_only=True)
         held = torch.load(settings.folder / _BEST, weights_only=True)
         module.load_state_dict(held["state_dict"])

@@ -2,6 +2,8 @@
 
 import typer
 
+from streams.cli.evaluate_fusion import evaluate_fusion, evaluate_missing
+
 __all__ = ["register"]
 
 evaluate = typer.Typer(no_args_is_help=True, help="Measure how good the models are. Needs `pip install braid[train]`.")
@@ -9,4 +11,6 @@ evaluate = typer.Typer(no_args_is_help=True, help="Measure how good the models a
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
+    evaluate.command("fusion")(evaluate_fusion)
+    evaluate.command("missing")(evaluate_missing)
     app.add_typer(evaluate, name="evaluate")

@@ -21,7 +21,7 @@ from processors.models.spec import CONTRIBUTION_ORDER, EMBEDDING_DIMS, EVENT_CLA
 
 __all__ = ["FUSION_WEIGHTS_PATH", "FusionNetwork", "load_fusion"]
 
-FUSION_WEIGHTS_PATH: Final = Path(__file__).parent / "weights" / "fusion.safetensors"
+FUSION_WEIGHTS_PATH: Final = Path(__file__).parents[1] / "weights" / "fusion.safetensors"
 
 _ITEM_DIM: Final = 64
 _TOKEN_DIM: Final = 128

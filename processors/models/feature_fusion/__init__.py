@@ -1,0 +1,1 @@
+"""Fusion of ready features: sets of utterances and sequences to trained kinds of fusion, and ensembles of them."""

@@ -1,0 +1,23 @@
+"""Fusion: the items of one window, from whichever modalities are there, to an answer.
+
+`FusionNetwork` is what Triton serves, with weights of its own. `make_fusion` makes one of several kinds of any size for
+any tasks; an `Ensemble` of them behaves like one.
+"""
+
+from processors.models.fusion.ensemble import Ensemble
+from processors.models.fusion.kinds import FUSION_KINDS, make_fusion
+from processors.models.fusion.model import FusionAnswer, FusionModel, FusionShape, Task
+from processors.models.fusion.network import FUSION_WEIGHTS_PATH, FusionNetwork, load_fusion
+
+__all__ = [
+    "FUSION_KINDS",
+    "FUSION_WEIGHTS_PATH",
+    "Ensemble",
+    "FusionAnswer",
+    "FusionModel",
+    "FusionNetwork",
+    "FusionShape",
+    "Task",
+    "load_fusion",
+    "make_fusion",
+]

@@ -1,0 +1,41 @@
+"""The kinds of fusion by name."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from processors.errors import ModelError
+from processors.models.fusion.model import FusionModel, FusionShape
+from processors.models.fusion.pooled import AttentionFusion, ConcatFusion, WeightedFusion
+from processors.models.fusion.transformer import TransformerFusion
+
+__all__ = ["FUSION_KINDS", "find_kind", "make_fusion"]
+
+FUSION_KINDS: Final[Mapping[str, type[FusionModel]]] = MappingProxyType(
+    {
+        "concat": ConcatFusion,
+        "weighted": WeightedFusion,
+        "attention": AttentionFusion,
+        "transformer": TransformerFusion,
+    }
+)
+
+
+def find_kind(name: str) -> type[FusionModel]:
+    """The kind of this name.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if name not in FUSION_KINDS:
+        raise ModelError(f"no kind of fusion is called {name!r}; choose one of {', '.join(FUSION_KINDS)}")
+    return FUSION_KINDS[name]
+
+
+def make_fusion(kind: str, shape: FusionShape) -> FusionModel:
+    """An untrained model.
+
+    Raises:
+        ModelError: there is no such kind, or the sizes do not fit.
+    """
+    return find_kind(kind)(shape)

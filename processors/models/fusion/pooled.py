@@ -1,0 +1,71 @@
+"""Kinds in which a modality is one token before it meets the others: `concat`, `weighted`, `attention`."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from processors.models.fusion._attention import AttentionBlock
+from processors.models.fusion._pooling import TokenPools
+from processors.models.fusion.model import FusionModel, FusionShape
+
+__all__ = ["AttentionFusion", "ConcatFusion", "WeightedFusion"]
+
+
+class _PooledFusion(FusionModel):
+    """Items to a token per modality, once; what is done with the tokens is the kind."""
+
+    def __init__(self, shape: FusionShape) -> None:
+        super().__init__(shape)
+        self.pools = TokenPools(shape)
+
+    def encode(self, inputs: tuple[torch.Tensor, ...]) -> Any:
+        """A token per modality, float32 [B, M, width]."""
+        return self.pools(self.project(inputs), inputs)
+
+
+class ConcatFusion(_PooledFusion):
+    """All tokens side by side into one hidden layer."""
+
+    def __init__(self, shape: FusionShape) -> None:
+        super().__init__(shape)
+        count = len(shape.modalities)
+        self.mix = nn.Sequential(
+            nn.Linear(count * shape.width + count, shape.width), nn.Tanh(), nn.Dropout(shape.dropout)
+        )
+
+    def fuse(self, encoded: Any, present: torch.Tensor) -> torch.Tensor:
+        """One hidden layer over tokens and presence."""
+        return self.mix(torch.cat([self.pools.fill(encoded, present).flatten(1), present], dim=1))
+
+
+class WeightedFusion(_PooledFusion):
+    """A weighted mean of the tokens; the weights (gates) are learned, and depend on the tokens."""
+
+    def __init__(self, shape: FusionShape) -> None:
+        super().__init__(shape)
+        self.gate = nn.Linear(shape.width, 1)
+        self.prior = nn.Parameter(torch.zeros(len(shape.modalities)))
+
+    def fuse(self, encoded: Any, present: torch.Tensor) -> torch.Tensor:
+        """The weights sum to 1 over all modalities, learned tokens of absent ones included."""
+        tokens = self.pools.fill(encoded, present)
+        gates = torch.softmax(self.gate(tokens).squeeze(2) + self.prior, dim=1)
+        return (gates[:, :, None] * tokens).sum(dim=1)
+
+
+class AttentionFusion(_PooledFusion):
+    """The tokens look at each other; a learned query reads the result."""
+
+    def __init__(self, shape: FusionShape) -> None:
+        super().__init__(shape)
+        self.kind = nn.Parameter(0.1 * torch.randn(len(shape.modalities), shape.width))
+        self.query = nn.Parameter(0.1 * torch.randn(1, 1, shape.width))
+        self.block = AttentionBlock(shape.width, shape.dropout)
+
+    def fuse(self, encoded: Any, present: torch.Tensor) -> torch.Tensor:
+        """Attention over modalities and the query; the query's place is the answer."""
+        tokens = self.pools.fill(encoded, present) + self.kind
+        tokens = torch.cat([self.query.expand(len(tokens), -1, -1), tokens], dim=1)
+        mask = torch.ones(1, 1, tokens.shape[1], dtype=torch.bool).expand(len(tokens), tokens.shape[1], -1)
+        return self.block(tokens, tokens, mask)[:, 0]
