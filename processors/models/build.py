@@ -35,7 +35,7 @@ _VERSION: Final = "1"
 
 _HERE: Final = Path(__file__).parent
 
-_SOURCES: Final = ("*.py", "text_tokenizer/*.py", "weights/*")
+_SOURCES: Final = ("*.py", "fusion/*.py", "text_tokenizer/*.py", "weights/*")
 """The files of this package that decide what is built."""
 
 _PACKAGES: Final = (
