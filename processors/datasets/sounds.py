@@ -20,11 +20,14 @@ import numpy.typing as npt
 from processors.audio import decode_recording, resample
 from processors.errors import DatasetError, DecodeError
 
-__all__ = ["SoundClip", "SoundFolder", "list_sounds", "read_sound"]
+__all__ = ["FOLD_GROUP", "SoundClip", "SoundFolder", "list_sounds", "plain_name", "read_sound"]
 
 _SUFFIXES: Final = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 _MAX_DECODED_BYTES: Final = 256_000_000
 """Twelve minutes of stereo at 44.1 kHz: a longer file is a recording to be cut into clips first."""
+
+FOLD_GROUP: Final = "fold "
+"""How the name of a group begins that is a fold."""
 
 _FOLD: Final = re.compile(r"(\d)-\d+")
 
@@ -118,10 +121,16 @@ def read_sound(path: Path, sample_rate_hz: int) -> npt.NDArray[np.float32]:
     return samples
 
 
+def plain_name(name: str) -> str:
+    """The name of a class in one spelling: `001 - Dog bark` and `Dog-Bark` are both `dog_bark`."""
+    words = re.sub(r"[\W_]+", "_", name.lower()).strip("_")
+    return re.sub(r"^\d+_", "", words)
+
+
 def _is_sound(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
 
 
 def _group(path: Path) -> str:
     fold = _FOLD.match(path.name)
-    return f"fold {fold.group(1)}" if fold else str(path)
+    return f"{FOLD_GROUP}{fold.group(1)}" if fold else str(path)
