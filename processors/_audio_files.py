@@ -1,4 +1,4 @@
-"""Decodes sound files: plain WAV by numpy, every other WAV and FLAC by FFmpeg."""
+"""Decodes sound files: plain WAV by numpy, everything else by FFmpeg."""
 
 import io
 from typing import Final
@@ -41,6 +41,8 @@ def decode_file(payload: bytes, container: Container, max_decoded_bytes: int) ->
                 "audio.truncated", f"FLAC holds {len(pcm.samples)} samples, its header promises {flac.n_samples}"
             )
         return pcm
+    if container != "wav":
+        return _decode_by_ffmpeg(payload, container, max_decoded_bytes)
     wav = read_wav_header(payload)
     available_bytes = len(payload) - wav.data_start
     if wav.data_bytes > available_bytes:

@@ -10,9 +10,19 @@ from typing import Final, Literal
 
 from processors.errors import DecodeError
 
-__all__ = ["FlacHeader", "WavHeader", "probe_audio", "read_flac_header", "read_wav_header", "sniff_audio"]
+__all__ = [
+    "Container",
+    "FlacHeader",
+    "WavHeader",
+    "probe_audio",
+    "read_flac_header",
+    "read_wav_header",
+    "sniff_audio",
+    "sniff_recording",
+]
 
-Container = Literal["wav", "flac"]
+ChunkContainer = Literal["wav", "flac"]
+Container = Literal["wav", "flac", "ogg", "mp3"]
 
 _EXTENSIBLE: Final = 0xFFFE
 _UNKNOWN_LENGTHS: Final = frozenset({0, 0xFFFFFFFF})
@@ -57,13 +67,23 @@ class FlacHeader:
     n_samples: int | None
 
 
-def sniff_audio(payload: bytes) -> Container | None:
-    """Tells the format of a sound file from its first bytes; None if it is none that is read."""
+def sniff_audio(payload: bytes) -> ChunkContainer | None:
+    """Tells the format of a chunk from its first bytes; None if it is none that is read."""
     if payload[:4] == b"RIFF" and payload[8:12] == b"WAVE":
         return "wav"
     if payload[:4] == b"fLaC":
         return "flac"
     return None
+
+
+def sniff_recording(payload: bytes) -> Container | None:
+    """Tells the format of a sound file from its first bytes, also where no chunk has it; None if it is not read."""
+    if payload[:4] == b"OggS":
+        return "ogg"
+    # An MP3 file begins with a tag or with the eleven set bits of a frame; layer bits 00 would be AAC.
+    if payload[:3] == b"ID3" or (payload[:1] == b"\xff" and payload[1:2] and payload[1] & 0xE6 in {0xE2, 0xE4, 0xE6}):
+        return "mp3"
+    return sniff_audio(payload)
 
 
 def probe_audio(payload: bytes) -> tuple[int, int] | None:

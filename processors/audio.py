@@ -8,13 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from processors._audio_files import decode_file
-from processors._audio_headers import probe_audio, sniff_audio
+from processors._audio_headers import probe_audio, sniff_audio, sniff_recording
 from processors._content_type import parse_content_type
 from processors._pcm import Pcm, to_mono
 from processors.errors import DecodeError
 from processors.models.spec import AUDIO_RATE_HZ
 
-__all__ = ["Pcm", "decode_audio", "fit_window", "pieces", "probe_audio", "resample", "sniff_audio"]
+__all__ = [
+    "Pcm",
+    "decode_audio",
+    "decode_recording",
+    "fit_window",
+    "pieces",
+    "probe_audio",
+    "resample",
+    "sniff_audio",
+]
 
 _RAW_TYPES: Final = {"audio/l16": ">i2", "audio/pcm": "<i2"}
 """Raw 16-bit samples: `audio/L16` is big-endian (RFC 2586), `audio/pcm` is what sound cards deliver."""
@@ -71,6 +80,29 @@ def decode_audio(
             "audio.format",
             f"a payload of type {kind or 'unknown'!r} that begins with {payload[:8].hex(' ') or 'nothing'} is no sound "
             "that is read here; expected WAV, FLAC, or raw samples as audio/L16 or audio/pcm",
+        )
+    return decode_file(payload, container, max_decoded_bytes)
+
+
+def decode_recording(payload: bytes, *, max_decoded_bytes: int) -> Pcm:
+    """Decodes a file of somebody's collection, in more formats than travel on Kafka. Thread-safe.
+
+    Args:
+        payload: a WAV, FLAC, Ogg or MP3 file, told by its first bytes.
+        max_decoded_bytes: how much the samples may take, at four bytes each.
+
+    Returns:
+        The mean of the channels, at the file's own rate.
+
+    Raises:
+        DecodeError: `audio.format`, `audio.truncated`, `audio.too_large` or `audio.corrupt`.
+    """
+    container = sniff_recording(payload)
+    if container is None:
+        raise DecodeError(
+            "audio.format",
+            f"a file that begins with {payload[:8].hex(' ') or 'nothing'} is no sound that is read here; "
+            "expected WAV, FLAC, Ogg or MP3",
         )
     return decode_file(payload, container, max_decoded_bytes)
 

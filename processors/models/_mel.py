@@ -9,7 +9,7 @@ from typing import Final
 import torch
 from torch import nn
 
-__all__ = ["LogMel"]
+__all__ = ["LogMel", "mel_filters"]
 
 _FLOOR_DB: Final = -100.0
 """What digital silence becomes, instead of minus infinity."""
@@ -32,7 +32,7 @@ class LogMel(nn.Module):
         super().__init__()
         self._hop = hop
         self.register_buffer("_transform", _windowed_transform(n_fft)[:, None, :], persistent=False)
-        self.register_buffer("_filters", _mel_filters(rate_hz, n_fft, n_mels), persistent=False)
+        self.register_buffer("_filters", mel_filters(rate_hz, n_fft, n_mels), persistent=False)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         """Transforms one batch.
@@ -59,7 +59,7 @@ def _windowed_transform(n_fft: int) -> torch.Tensor:
     return torch.cat([torch.cos(angles) * window, -torch.sin(angles) * window]).float()
 
 
-def _mel_filters(rate_hz: int, n_fft: int, n_mels: int, lowest_hz: float = 50.0) -> torch.Tensor:
+def mel_filters(rate_hz: int, n_fft: int, n_mels: int, lowest_hz: float = 50.0) -> torch.Tensor:
     """Triangular filters [n_mels, n_fft // 2 + 1], each at least one bin wide, with weights that add up to 1."""
     bins_hz = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * rate_hz / n_fft
     low, high = (_mel(torch.tensor(hz, dtype=torch.float64)) for hz in (lowest_hz, rate_hz / 2))

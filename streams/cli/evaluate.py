@@ -3,6 +3,7 @@
 import typer
 
 from streams.cli.evaluate_fusion import evaluate_fusion, evaluate_missing
+from streams.cli.evaluate_sounds import evaluate_sounds
 
 __all__ = ["register"]
 
@@ -11,6 +12,7 @@ evaluate = typer.Typer(no_args_is_help=True, help="Measure how good the models a
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
+    evaluate.command("sounds")(evaluate_sounds)
     evaluate.command("fusion")(evaluate_fusion)
     evaluate.command("missing")(evaluate_missing)
     app.add_typer(evaluate, name="evaluate")

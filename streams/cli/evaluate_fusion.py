@@ -10,11 +10,10 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
-from streams.errors import ConfigurationError
+from streams.cli.evaluation import HtmlOption, JsonOption, mapped_errors, write_page
 
 __all__ = ["evaluate_fusion", "evaluate_missing"]
 
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 SeedsOption = Annotated[int, typer.Option("--seeds", min=1, max=100, help="How many trainings, from seed 0 on.")]
 
 
@@ -34,10 +33,13 @@ def evaluate_fusion(
         str, typer.Option(help="concat, weighted, attention, transformer, or ensemble for all of them.")
     ] = "ensemble",
     seeds: SeedsOption = 5,
+    html: HtmlOption = None,
     is_json: JsonOption = False,
 ) -> None:
     """Train the recommended fusion of utterances, and score it. It looks back in a recording, never ahead."""
-    with _mapped_errors():
+    if html is not None and test is None:
+        raise typer.BadParameter("--html shows the answers of one model; it needs --test")
+    with mapped_errors():
         from processors.datasets.features import read_utterances
         from processors.models.evaluation.fusion import compare_kinds, measure_transfer
 
@@ -47,7 +49,10 @@ def evaluate_fusion(
             if judged is None:
                 report = compare_kinds(learned, kind=kind, seeds=range(seeds), told=told)
             else:
-                report = measure_transfer(learned, judged, kind=kind, seeds=range(seeds), told=told)
+                report = transfer = measure_transfer(learned, judged, kind=kind, seeds=range(seeds), told=told)
+    if html is not None and test is not None:
+        facts = {"learned from": train.name, "kind": kind, "seeds": f"0 to {seeds - 1}, as one ensemble"}
+        write_page(html, "Fusion", transfer.report, {"judged by": test.name, **facts})
     document = {"train": str(train), "test": None if test is None else str(test), **report.as_json()}
     _show(report, document, is_json=is_json)
 
@@ -61,7 +66,7 @@ def evaluate_missing(
     is_json: JsonOption = False,
 ) -> None:
     """Train where a modality is missing, and score with all modalities, with two and with one."""
-    with _mapped_errors():
+    with mapped_errors():
         from processors.datasets.features import read_sequences
         from processors.models.evaluation.missing import measure_missing
 
@@ -69,20 +74,6 @@ def evaluate_missing(
         with _progress() as told:
             report = measure_missing(sequences, kind=kind, seeds=range(seeds), told=told)
     _show(report, {"data": str(data), **report.as_json()}, is_json=is_json)
-
-
-@contextmanager
-def _mapped_errors() -> Iterator[None]:
-    from processors.errors import DatasetError, ModelError
-
-    try:
-        yield
-    except DatasetError as error:
-        raise ConfigurationError(str(error), code="configuration.dataset") from error
-    except ModelError as error:
-        raise ConfigurationError(str(error), code="configuration.models") from error
-    except ImportError as error:
-        raise ConfigurationError(f"{error}; `braid evaluate` needs `pip install braid[train]`") from error
 
 
 @contextmanager

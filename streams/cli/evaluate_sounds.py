@@ -1,0 +1,52 @@
+"""`braid evaluate sounds`: how well the sound classifier, or its recipe, names the sounds of a folder."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from streams.cli.evaluation import HtmlOption, JsonOption, mapped_errors, write_page
+
+__all__ = ["evaluate_sounds"]
+
+
+def evaluate_sounds(
+    data: Annotated[Path, typer.Option(help="Folder with one folder of sounds (WAV, FLAC, Ogg, MP3) per class.")],
+    folds: Annotated[
+        bool, typer.Option("--folds", help="Leave one fold out after the other and train on the rest. Takes minutes.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the trainings of --folds.", min=0)] = 0,
+    html: HtmlOption = None,
+    is_json: JsonOption = False,
+) -> None:
+    """Score the shipped sound model on a folder of sounds, or its recipe with --folds.
+
+    The names of the class folders must be classes that the model knows; case, `-`, `_` and a number in front do not
+    count. With --folds any classes will do: the folds are the first digits of names such as 1-100032-A.wav, or five
+    made of whole files.
+    """
+    if folds and html:
+        raise typer.BadParameter("--html shows the answers of one model; leave it out, or --folds")
+    console = Console(stderr=True)
+
+    def say(step: str) -> None:
+        console.print(f"[dim]sounds:[/] {step}", highlight=False)
+
+    with mapped_errors():
+        if folds:
+            from processors.models.sound_training import judge_sound_folds
+
+            say("leaving one fold out after the other takes about ten minutes on one core")
+            figures = judge_sound_folds(data, seed=seed, progress=say)
+            typer.echo(json.dumps(figures.as_json(), indent=2) if is_json else figures.as_markdown())
+            return
+        from processors.models.evaluation.sounds import judge_sounds
+
+        report = judge_sounds(data, progress=say)
+    if html is not None:
+        write_page(html, "Sounds", report, {"data": data.name, "model": "the shipped sound classifier"})
+    head = f"accuracy {report.accuracy:.3f}, macro F1 {report.macro_f1:.3f}, "
+    head += f"calibration error {report.calibration_error:.3f}\n\n"
+    typer.echo(json.dumps(report.as_json(), indent=2) if is_json else head + report.as_markdown())
