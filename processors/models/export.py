@@ -1,9 +1,5 @@
 """Exports a network to ONNX under the names of its spec, and proves that the graph computes the same."""
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +12,7 @@ import torch
 from torch.export import Dim
 
 from processors.errors import ModelError
+from processors.models._quiet import quiet
 from processors.models.spec import ModelSpec, TensorSpec
 
 __all__ = ["ExportCheck", "check_export", "export_model"]
@@ -25,6 +22,11 @@ _OPSET: Final = 18
 
 _TOLERANCES: Final[dict[str, float]] = {"FP32": 1e-4, "FP16": 2e-2}
 """How far an output may be from PyTorch's; half precision rounds values of about 10 to 0.008."""
+
+_KNOWN_WARNINGS: Final = (
+    ("`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning),
+    ("# The axis name: .* will not be used", UserWarning),
+)
 
 _TOKEN_AXIS: Final = "tokens"  # noqa: S105 - the name of a dimension
 _EXAMPLE_ROWS: Final = 2
@@ -59,7 +61,7 @@ def export_model(network: torch.nn.Module, spec: ModelSpec, path: Path) -> None:
         for tensor in spec.inputs
     )
     output_names = [tensor.name for tensor in spec.outputs]
-    with _quiet_exporter():
+    with quiet("torch.onnx", *_KNOWN_WARNINGS):
         program = torch.onnx.export(
             network,
             _torch(_example(spec, _EXAMPLE_ROWS)),
@@ -146,18 +148,3 @@ def _rename_clashes(graph: onnx_ir.Graph, output_names: set[str]) -> None:
         for value in node.outputs:
             if value.name in output_names and not value.is_graph_output():
                 value.name = f"{value.name}.inner"
-
-
-@contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """Silences what the exporter says about its own insides and about optional packages."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning)
-            warnings.filterwarnings("ignore", "# The axis name: .* will not be used", UserWarning)
-            yield
-    finally:
-        logger.setLevel(level)

@@ -1,9 +1,6 @@
 """The training loop that every network shares: seeds, early stopping, checkpoints, and going on after a crash."""
 
-import logging
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from processors.errors import ModelError
+from processors.models._quiet import quiet
 
 __all__ = ["MONITORED", "LoopSettings", "fit"]
 
@@ -24,6 +22,11 @@ MONITORED: Final = "validation_loss"
 _BEST, _LAST = "best.ckpt", "last.ckpt"
 _SEED_STRIDE: Final = 1_000_003  # runs of neighbouring seeds share no step's seed
 _SEEDS: Final = 2**32
+_KNOWN_WARNINGS: Final = (
+    ("Checkpoint directory .* exists and is not empty", UserWarning),
+    ("The '.*_dataloader' does not have many workers", UserWarning),
+    ("`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +79,9 @@ def fit(module: LightningModule, training: Dataset[Any], validation: Dataset[Any
     if settings.is_shown:
         callbacks.append(TQDMProgressBar())
     last = settings.folder / _LAST
+    goes_on = last.exists()
     try:
-        with _quiet_trainer():
+        with quiet("lightning.pytorch", *_KNOWN_WARNINGS):
             trainer = Trainer(
                 max_epochs=settings.epochs,
                 callbacks=callbacks,
@@ -89,10 +93,12 @@ def fit(module: LightningModule, training: Dataset[Any], validation: Dataset[Any
                 log_every_n_steps=1,
                 num_sanity_val_steps=0,
             )
-            trainer.fit(module, batches, judged, ckpt_path=last if last.exists() else None, weights_only=True)
+            trainer.fit(module, batches, judged, ckpt_path=last if goes_on else None, weights_only=True)
         held = torch.load(settings.folder / _BEST, weights_only=True)
         module.load_state_dict(held["state_dict"])
     except (RuntimeError, KeyError) as error:
+        if not goes_on:  # the module's own fault
+            raise
         raise ModelError(
             f"training in {settings.folder} cannot go on: {error}; if the network was changed, name another folder"
         ) from error
@@ -128,19 +134,3 @@ class _StepSeeds(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         del pl_module, batch, batch_idx
         seed_everything((self._seed * _SEED_STRIDE + trainer.global_step) % _SEEDS, verbose=False)
-
-
-@contextmanager
-def _quiet_trainer() -> Iterator[None]:
-    """Silences what Lightning says about its choices, and advice that does not hold here."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty", UserWarning)
-            warnings.filterwarnings("ignore", "The '.*_dataloader' does not have many workers", UserWarning)
-            warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning)
-            yield
-    finally:
-        logger.setLevel(level)

@@ -6,9 +6,7 @@ encoder, because scales that are computed at run time would make a text's embedd
 be beside it, and the audio encoder, whose embeddings suffer too much.
 """
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,6 +18,7 @@ import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from processors.errors import ModelError
+from processors.models._quiet import quiet
 from processors.models.spec import VIDEO_ENCODER, ModelSpec
 
 __all__ = ["CALIBRATIONS", "calibrate", "check_quantised", "quantise"]
@@ -70,8 +69,9 @@ def calibrate(graph: Path, feeds: Iterable[Mapping[str, npt.NDArray[Any]]], cali
         calibration: where to write; replaced.
     """
     calibration.unlink(missing_ok=True)
-    _quantise(graph, graph.with_suffix(".int8.onnx"), _Feeds(feeds), calibration)
-    graph.with_suffix(".int8.onnx").unlink()
+    unwanted = graph.with_suffix(".int8.onnx")
+    _quantise(graph, unwanted, _Feeds(feeds), calibration)
+    unwanted.unlink()
 
 
 def check_quantised(spec: ModelSpec, before: Path, after: Path) -> float:
@@ -106,7 +106,7 @@ def check_quantised(spec: ModelSpec, before: Path, after: Path) -> float:
 
 def _quantise(graph: Path, target: Path, reader: CalibrationDataReader | None, calibration: Path) -> None:
     convolutions = [node.name for node in onnx.load(graph).graph.node if node.op_type == "Conv"]
-    with _quiet():
+    with quiet(None):  # it advises to optimise the graph first, which the exporter has done
         quantize_static(
             graph,
             target,
@@ -134,15 +134,3 @@ class _Feeds(CalibrationDataReader):
     def get_next(self) -> dict[str, npt.NDArray[Any]] | None:
         feed = next(self._feeds, None)
         return None if feed is None else dict(feed)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silences the advice to optimise the graph first: the exporter has done it."""
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -4,8 +4,9 @@ import gc
 
 __all__ = ["settle_heap"]
 
-# One round of fetches brings this many tuples and records at once. They die by their reference counts as soon as they
-# are aligned; a collector that looks sooner walks nearly all of them and finds nothing: a fifth of a backlog's time.
+# A round of fetches makes tuples and records by the ten thousand. They die by their reference counts as soon as they
+# are aligned; a collector that looks sooner walks them and finds nothing. At 50,000 nothing was gained over 10,000, at
+# 200,000 it was 15 % of a backlog's time, and no more at 700,000 or without a collector.
 _YOUNG, _MIDDLE, _OLD = 200_000, 5, 5
 
 

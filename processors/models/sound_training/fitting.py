@@ -6,7 +6,6 @@ Distort Pretrained Features"). Mixup (Zhang et al. 2018) takes place between the
 are averaged over the steps, and the average is the result.
 """
 
-import logging
 import math
 import tempfile
 import warnings
@@ -79,7 +78,6 @@ def fit_classifier(views: SoundViews, chosen: Sequence[int], settings: TuningSet
     Returns:
         The network with averaged weights, in evaluation mode.
     """
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # it greets, and recommends other products
     network = SoundClassifier(views.classes)
     numbers = torch.tensor(chosen)
     _fit_heads(network, views, numbers, settings)

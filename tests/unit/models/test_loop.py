@@ -42,10 +42,10 @@ class Line(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=self._rate)
 
 
-def train(folder, *, ends_at=None, width=4, rate=0.02, seed=5, epochs=EPOCHS, patience=None):
+def train(folder, *, ends_at=None, width=4, rate=0.02, seed=5, epochs=EPOCHS, patience=None, examples=None):
     torch.manual_seed(seed)
     line = Line(ends_at=ends_at, width=width, rate=rate)
-    xs = torch.linspace(-1, 1, 32)[:, None]
+    xs = torch.linspace(-1, 1, 32)[:, None] if examples is None else examples
     data = TensorDataset(xs, 3 * xs)
     fit(line, data, data, LoopSettings(folder=folder, epochs=epochs, batch_size=8, seed=seed, patience=patience))
     return line
@@ -67,6 +67,11 @@ def test_training_that_was_interrupted_ends_where_it_would_have_ended(tmp_path):
 
 def test_training_ends_when_it_no_longer_helps(tmp_path):
     assert train(tmp_path, rate=0.0, patience=2).passes == [0, 1, 2]
+
+
+def test_an_error_of_the_module_itself_is_told_as_it_is(tmp_path):
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        train(tmp_path, examples=torch.zeros(32, 2))
 
 
 def test_checkpoints_of_another_network_are_refused(tmp_path):
