@@ -15,17 +15,16 @@ from pathlib import Path
 import uvloop
 
 from processors.modality import Modality
-from streams.align import AlignEvent, AlignSettings, WindowSealed
-from streams.errors import PoisonItem
-from streams.records import Item, ItemLimits, KafkaRecord
+from streams.align import AlignSettings
+from streams.records import ItemLimits, KafkaRecord
 from streams.settings import Settings, load_settings
 from streams.worker.app import WorkerApp
 from streams.worker.assignment import TopicPartition
 from streams.worker.consumer import BatchConsumer
 from streams.worker.heap import settle_heap
-from streams.worker.position import PartitionPosition
 from streams.worker.record_path import RecordPath
 from tests.bench.backlog import ALLOWED_LATENESS_MS, HOP_MS, OUT_OF_ORDERNESS_MS, SIZE_MS
+from tests.bench.outcome import SealedWindows
 
 RECORDS_PER_TURN = 64  # as many as a worker aligns before its event loop gets a turn
 MOVE_EVERY_S = 0.5  # as often as a worker
@@ -36,46 +35,21 @@ ALIGN = AlignSettings(
 
 
 class Partition:
-    """One partition number; counts what comes out."""
+    """One partition number."""
 
     def __init__(self, topics: Mapping[str, Modality], starts: Mapping[str, int], counts: Counter[str]) -> None:
-        self.position = PartitionPosition(topics, None, starts)
+        outcome = SealedWindows(topics, starts, counts)
+        self.position = outcome.position
         self.path = RecordPath(
             topics,
             ItemLimits(),
             self.position,
             lambda _: ALIGN,
-            self,
+            outcome,
             remembered_sources=10_000,
             wall_ms=lambda: time.time_ns() // 10**6,
             monotonic_ms=lambda: time.monotonic_ns() // 10**6,
         )
-        self._counts = counts
-        self._windows: dict[Item, int] = {}
-
-    def admit(self, source_id: str) -> None:
-        pass
-
-    def poison(self, record: KafkaRecord, error: PoisonItem) -> None:
-        raise error
-
-    def placed(self, record: KafkaRecord, item: Item, windows: int) -> None:
-        self._windows[item] = windows
-
-    def late(self, record: KafkaRecord, item: Item, late_for: int) -> None:
-        self._counts["late"] += 1
-        self.position.trackers[item.topic].done(item.offset)
-
-    def happened(self, event: AlignEvent[Item]) -> None:
-        if isinstance(event, WindowSealed):
-            items = event.window.items
-            self._counts["windows"] += 1
-            self._counts["placements"] += len(items)
-            for item in items.values():
-                self._windows[item] -= 1
-                if not self._windows[item]:
-                    del self._windows[item]
-                    self.position.trackers[item.topic].done(item.offset)
 
 
 class CountingIntake:

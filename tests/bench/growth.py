@@ -6,6 +6,7 @@ that of the processor, which nobody else's work is part of.
 """
 
 import gc
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from time import process_time
@@ -14,21 +15,18 @@ from typing import Any
 from aiokafka import ConsumerRecord
 
 from processors.modality import Modality
-from streams.align import AlignEvent, AlignSettings, WindowSealed
-from streams.errors import PoisonItem
+from streams.align import AlignSettings
 from streams.records import (
     EncodedRecord,
-    Item,
     ItemLimits,
-    KafkaRecord,
     encode_audio_chunk,
     encode_transcript_segment,
     encode_video_frame,
 )
 from streams.worker.heap import settle_heap
-from streams.worker.position import PartitionPosition
 from streams.worker.record_path import RecordPath
 from tests.bench.figures import Figure
+from tests.bench.outcome import SealedWindows
 
 __all__ = ["measure_growth"]
 
@@ -41,36 +39,6 @@ BASE_MS = 1_767_268_800_000
 FETCH, BLOCK = 500, 64
 TOPICS = {f"braid.{modality}": modality for modality in Modality}
 MOVE_EVERY = 32_768  # records: about as many as a worker aligns between two moves of its position
-
-
-class Windows:
-    """A partition's outcome without answers: an item is done when its windows are sealed."""
-
-    def __init__(self) -> None:
-        self.sealed = 0
-        self.position = PartitionPosition(TOPICS, None, dict.fromkeys(TOPICS, 0))
-        self._windows: dict[Item, int] = {}
-
-    def admit(self, source_id: str) -> None:
-        pass
-
-    def poison(self, record: KafkaRecord, error: PoisonItem) -> None:
-        raise error
-
-    def placed(self, record: KafkaRecord, item: Item, windows: int) -> None:
-        self._windows[item] = windows
-
-    def late(self, record: KafkaRecord, item: Item, late_for: int) -> None:
-        raise RuntimeError(f"nothing here is late, but {item} is")
-
-    def happened(self, event: AlignEvent[Item]) -> None:
-        if isinstance(event, WindowSealed):
-            self.sealed += 1
-            for item in event.window.items.values():
-                self._windows[item] -= 1
-                if not self._windows[item]:
-                    del self._windows[item]
-                    self.position.trackers[item.topic].done(item.offset)
 
 
 class Unread:
@@ -131,7 +99,7 @@ def _round(sources: int) -> tuple[float, int]:
     records: dict[str, list[ConsumerRecord]] = {topic: [] for topic in TOPICS}
     for record in _records(sources):
         records[record.topic].append(record)
-    windows = Windows()
+    windows = SealedWindows(TOPICS, dict.fromkeys(TOPICS, 0), Counter())
     path = RecordPath(
         TOPICS,
         ItemLimits(),
@@ -156,7 +124,9 @@ def _round(sources: int) -> tuple[float, int]:
             moved = count
     seconds = process_time() - begun_s
     gc.unfreeze()
-    return count / seconds, windows.sealed
+    if windows.counts["late"]:
+        raise SystemExit(f"nothing here is late, but {windows.counts['late']} records are")
+    return count / seconds, windows.counts["windows"]
 
 
 def _records(sources: int) -> Iterator[ConsumerRecord]:
