@@ -1,31 +1,24 @@
 """Which version of a model makes a group's answers, and how another one differs, as the store keeps it."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
-import orjson
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from streams.errors import ConfigurationError, ContractBroken
+from streams.errors import ConfigurationError
+from streams.store.documents import DocumentPart, StoredDocument
 
 __all__ = [
     "Comparison",
     "LiveModels",
     "ModelVersions",
     "add_up",
-    "comparison_of_json",
-    "encode_models",
-    "models_of_json",
 ]
 
 _REMEMBERED = 16
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelVersions(_Kept):
+class ModelVersions(DocumentPart):
     """The versions of one model.
 
     Attributes:
@@ -101,7 +94,7 @@ class ModelVersions(_Kept):
         return self.model_copy(update={"before": tuple(each for each in self.before if each != version)})
 
 
-class LiveModels(_Kept):
+class LiveModels(StoredDocument):
     """What all workers of a group go by.
 
     Attributes:
@@ -109,6 +102,9 @@ class LiveModels(_Kept):
         revision: grows with each change; a lower one than was seen before means that the store went back.
         models: name in the repository -> its versions; models that are not swapped while workers run are not in it.
     """
+
+    means: ClassVar[str] = "the live models of a group"
+    code: ClassVar[str] = "contract.models"
 
     layout: Literal[1] = 1
     revision: NonNegativeInt = 0
@@ -121,7 +117,7 @@ class LiveModels(_Kept):
         return LiveModels(revision=self.revision + 1, models={**self.models, name: versions})
 
 
-class Comparison(_Kept):
+class Comparison(StoredDocument):
     """How the answers of a shadow version differ from those of the live one. Revisions are answers of their own.
 
     Attributes:
@@ -133,6 +129,9 @@ class Comparison(_Kept):
         failed: windows on which the shadow failed.
         skipped: windows it was not asked about, because it was too far behind.
     """
+
+    means: ClassVar[str] = "a comparison of two versions"
+    code: ClassVar[str] = "contract.models"
 
     answers: NonNegativeInt = 0
     other_event: NonNegativeInt = 0
@@ -162,39 +161,3 @@ def add_up(comparisons: Iterable[Comparison]) -> Comparison:
     for comparison in comparisons:
         total = total.plus(comparison)
     return total
-
-
-def encode_models(models: LiveModels) -> bytes:
-    """JSON with sorted keys: equal documents have equal bytes, which compare-and-set relies on."""
-    return orjson.dumps(models.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-
-
-def models_of_json(text: bytes, key: str) -> LiveModels:
-    """Read what is stored back.
-
-    Args:
-        text: as stored.
-        key: of the string, for messages.
-
-    Raises:
-        ContractBroken: it is not in the shape that this version of Braid knows.
-    """
-    try:
-        return LiveModels.model_validate_json(text)
-    except ValidationError as error:
-        raise _unknown(key, "the live models of a group", error) from error
-
-
-def comparison_of_json(text: bytes, key: str) -> Comparison:
-    """Read one worker's comparison back; as `models_of_json`."""
-    try:
-        return Comparison.model_validate_json(text)
-    except ValidationError as error:
-        raise _unknown(key, "a comparison of two versions", error) from error
-
-
-def _unknown(key: str, what: str, error: ValidationError) -> ContractBroken:
-    return ContractBroken(
-        f"Redis key {key}: not {what}: {error}; it was written by another version of Braid, or by something else",
-        code="contract.models",
-    )

@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 from streams.errors import ContractBroken
 from streams.records import DETECTION_SCHEMA, Detection
 from streams.store.keys import Keys
-from streams.store.models import Comparison, LiveModels, comparison_of_json, models_of_json
+from streams.store.models import Comparison, LiveModels
 from streams.store.positions import Position, position_of_hash
-from streams.store.windows import AgreedWindows, windows_of_json
+from streams.store.windows import AgreedWindows
 
 __all__ = [
     "Span",
@@ -154,7 +154,7 @@ async def read_windows(redis: Redis, key: str) -> AgreedWindows | None:
         ContractBroken: what is stored is not in a shape that is known.
     """
     text = cast("bytes | None", await redis.get(key))
-    return None if text is None else windows_of_json(text, key)
+    return None if text is None else AgreedWindows.read(text, key)
 
 
 async def read_models(redis: Redis, key: str) -> LiveModels | None:
@@ -164,7 +164,7 @@ async def read_models(redis: Redis, key: str) -> LiveModels | None:
         ContractBroken: what is stored is not in a shape that is known.
     """
     text = cast("bytes | None", await redis.get(key))
-    return None if text is None else models_of_json(text, key)
+    return None if text is None else LiveModels.read(text, key)
 
 
 async def read_comparisons(redis: Redis, key: str) -> dict[str, Comparison]:
@@ -174,4 +174,4 @@ async def read_comparisons(redis: Redis, key: str) -> dict[str, Comparison]:
         ContractBroken: what is stored is not in a shape that is known.
     """
     fields = cast("dict[bytes, bytes]", await redis.hgetall(key))
-    return {worker.decode(): comparison_of_json(text, key) for worker, text in fields.items()}
+    return {worker.decode(): Comparison.read(text, key) for worker, text in fields.items()}

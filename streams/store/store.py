@@ -13,11 +13,11 @@ from streams.store import readers
 from streams.store.connection import Connection
 from streams.store.identity import detection_id, split_detection_id
 from streams.store.keys import DEFAULT_PREFIX, Keys
-from streams.store.models import Comparison, LiveModels, models_of_json
+from streams.store.models import Comparison, LiveModels
 from streams.store.positions import Position
 from streams.store.scripts import ScriptCall, run_scripts
 from streams.store.server import refuse_unfit_server
-from streams.store.windows import AgreedWindows, windows_of_json
+from streams.store.windows import AgreedWindows
 from streams.store.write_calls import WriteCalls
 from streams.store.writes import Answer, Fence, Finalise, MoveStatus, Put, SealedBy, Status
 
@@ -175,7 +175,7 @@ class Store:
             ContractBroken: what is stored is not in a shape that is known.
         """
         [stored] = await self._run("agree on windows", [self._calls.agree_on_windows(group, expected, new)])
-        return windows_of_json(stored, self._keys.windows(group))
+        return AgreedWindows.read(stored, self._keys.windows(group))
 
     async def read_models(self, group: str) -> LiveModels | None:
         """Which version of a model makes the group's answers; None before its first worker.
@@ -201,7 +201,7 @@ class Store:
             ContractBroken: what is stored is not in a shape that is known.
         """
         [stored] = await self._run("agree on models", [self._calls.agree_on_models(group, expected, new)])
-        return models_of_json(stored, self._keys.models(group))
+        return LiveModels.read(stored, self._keys.models(group))
 
     async def read_comparisons(self, group: str, model: str, live: int, shadow: int) -> dict[str, Comparison]:
         """Worker -> how the answers of a shadow version differed from the live one's, as far as it compared them.

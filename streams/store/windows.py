@@ -1,20 +1,16 @@
 """The window settings that a group's answers are made with, as the store keeps them."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
-import orjson
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import PositiveInt
 
-from streams.errors import ContractBroken
+from streams.store.documents import DocumentPart, StoredDocument
 
-__all__ = ["AgreedWindows", "WindowCut", "WindowCuts", "WindowsBefore", "encode_windows", "windows_of_json"]
-
-
-class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = ["AgreedWindows", "WindowCut", "WindowCuts", "WindowsBefore"]
 
 
-class WindowCut(_Kept):
+class WindowCut(DocumentPart):
     """How the time of one source is cut.
 
     Attributes:
@@ -46,7 +42,7 @@ class WindowCuts(WindowCut):
         return ", ".join([super().__str__(), *(f"{name}: {cut}" for name, cut in sorted(self.sources.items()))])
 
 
-class WindowsBefore(_Kept):
+class WindowsBefore(DocumentPart):
     """What held before a change.
 
     Attributes:
@@ -58,7 +54,7 @@ class WindowsBefore(_Kept):
     cuts: WindowCuts
 
 
-class AgreedWindows(_Kept):
+class AgreedWindows(StoredDocument):
     """What all workers of a group go by.
 
     Attributes:
@@ -66,6 +62,9 @@ class AgreedWindows(_Kept):
         effective_from_ms: moment of the last change that the settings named; None when they named none.
         earlier: what held before, in order of time.
     """
+
+    means: ClassVar[str] = "the window settings of a group"
+    code: ClassVar[str] = "contract.windows"
 
     cuts: WindowCuts
     effective_from_ms: int | None = None
@@ -85,28 +84,3 @@ class AgreedWindows(_Kept):
         count = len(other.earlier)
         before = [*self.earlier[count:]][:1]
         return self.earlier[:count] == other.earlier and [each.cuts for each in before] == [other.cuts]
-
-
-def encode_windows(windows: AgreedWindows) -> bytes:
-    """JSON with sorted keys: equal settings have equal bytes, which compare-and-set relies on."""
-    return orjson.dumps(windows.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-
-
-def windows_of_json(text: bytes, key: str) -> AgreedWindows:
-    """Read what is stored back.
-
-    Args:
-        text: as stored.
-        key: of the string, for messages.
-
-    Raises:
-        ContractBroken: it is not in the shape that this version of Braid knows.
-    """
-    try:
-        return AgreedWindows.model_validate_json(text)
-    except ValidationError as error:
-        raise ContractBroken(
-            f"Redis key {key}: not the window settings of a group: {error}; it was written by another version of "
-            "Braid, or by something else",
-            code="contract.windows",
-        ) from error

@@ -6,7 +6,7 @@ from streams.records import Coverage, Detection
 from streams.settings import RetentionSettings
 from streams.store.identity import split_detection_id
 from streams.store.keys import Keys, window_member
-from streams.store.models import LiveModels, encode_models
+from streams.store.models import LiveModels
 from streams.store.positions import (
     POSITION_VERSION,
     Position,
@@ -15,7 +15,7 @@ from streams.store.positions import (
     watermark_field,
 )
 from streams.store.scripts import Script, ScriptCall
-from streams.store.windows import AgreedWindows, encode_windows
+from streams.store.windows import AgreedWindows
 from streams.store.writes import Fence, Finalise, Put
 
 __all__ = ["FINAL_THROUGH_LIFETIMES", "WriteCalls", "coverage_counters"]
@@ -169,10 +169,10 @@ class WriteCalls:
 
     def agree_on_windows(self, group: str, expected: AgreedWindows | None, new: AgreedWindows) -> ScriptCall:
         """`agree.lua` for the windows of one group."""
-        expected_json = b"" if expected is None else encode_windows(expected)
-        return ScriptCall(self._agree, [self._keys.windows(group)], [expected_json, encode_windows(new)])
+        expected_json = b"" if expected is None else expected.encode()
+        return ScriptCall(self._agree, [self._keys.windows(group)], [expected_json, new.encode()])
 
     def agree_on_models(self, group: str, expected: LiveModels | None, new: LiveModels) -> ScriptCall:
         """`agree.lua` for the models of one group."""
-        expected_json = b"" if expected is None else encode_models(expected)
-        return ScriptCall(self._agree, [self._keys.models(group)], [expected_json, encode_models(new)])
+        expected_json = b"" if expected is None else expected.encode()
+        return ScriptCall(self._agree, [self._keys.models(group)], [expected_json, new.encode()])
