@@ -38,8 +38,8 @@ def build(
 ) -> None:
     """Export every network to ONNX with its preprocessing inside, and lay out the Triton repository.
 
-    Takes a minute or two; a repository that is up to date is left as it is, and versions that were deployed to it stay.
-    Needs `pip install braid[train]`.
+    Takes up to two minutes; a repository that is up to date is left as it is, and versions that were deployed to it
+    stay. Needs `pip install braid[train]`.
     """
     from processors.errors import ModelError
     from processors.models.build import build_repository
