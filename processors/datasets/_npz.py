@@ -23,7 +23,7 @@ class NpzFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()
@@ -60,20 +60,20 @@ class NpzFile:
             DatasetError: it is missing, pickled, damaged, or of another shape.
         """
         if name not in self.names:
-            raise DatasetError(f"{self._path}: no array `{name}`; the file holds {self.listing}")
+            raise DatasetError(f"{self.path}: no array `{name}`; the file holds {self.listing}")
         try:
             array = self._load(name)
         except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise DatasetError(
-                f"{self._path}: `{name}` cannot be read ({error}); expected numbers or fixed-length strings, since "
+                f"{self.path}: `{name}` cannot be read ({error}); expected numbers or fixed-length strings, since "
                 "pickled arrays are never loaded: save it again with a plain dtype"
             ) from error
         if array.ndim == 0 or ndim not in (None, array.ndim):
             raise DatasetError(
-                f"{self._path}: `{name}` has shape {list(array.shape)}; expected {ndim or 'at least 1'} dimensions"
+                f"{self.path}: `{name}` has shape {list(array.shape)}; expected {ndim or 'at least 1'} dimensions"
             )
         if rows not in (None, len(array)):
-            raise DatasetError(f"{self._path}: `{name}` has {len(array)} rows; expected {rows}, as many as labels")
+            raise DatasetError(f"{self.path}: `{name}` has {len(array)} rows; expected {rows}, as many as labels")
         return array
 
     def read_numbers(self, name: str, *, ndim: int, rows: int) -> npt.NDArray[np.float32]:
@@ -85,12 +85,12 @@ class NpzFile:
         array = self.read(name, ndim=ndim, rows=rows)
         if array.dtype.kind not in "fiu" or not all(array.shape):
             raise DatasetError(
-                f"{self._path}: `{name}` is {array.dtype} {list(array.shape)}; expected numbers, no dimension of 0"
+                f"{self.path}: `{name}` is {array.dtype} {list(array.shape)}; expected numbers, no dimension of 0"
             )
         is_bad = ~np.isfinite(array).reshape(rows, -1).all(axis=1)
         if is_bad.any():
             raise DatasetError(
-                f"{self._path}: `{name}` row {int(is_bad.argmax())} holds NaN or infinity ({int(is_bad.sum())} such "
+                f"{self.path}: `{name}` row {int(is_bad.argmax())} holds NaN or infinity ({int(is_bad.sum())} such "
                 "rows); expected finite numbers: leave the rows out, or write 0 where nothing was measured"
             )
         return array.astype(np.float32)
@@ -103,9 +103,9 @@ class NpzFile:
         """
         array = self.read(name, ndim=1, rows=rows)
         if array.dtype.kind not in "iu":
-            raise DatasetError(f"{self._path}: `{name}` is {array.dtype}; expected whole numbers")
+            raise DatasetError(f"{self.path}: `{name}` is {array.dtype}; expected whole numbers")
         return array.astype(np.int64)
 
     def _load(self, name: str) -> npt.NDArray[Any]:
-        with np.load(self._path, allow_pickle=False) as arrays:
+        with np.load(self.path, allow_pickle=False) as arrays:
             return arrays[name]

@@ -94,6 +94,8 @@ class FusionModel(nn.Module, ABC):
 
     keep: torch.Tensor
     known: torch.Tensor
+    logit_scale: torch.Tensor
+    logit_shift: torch.Tensor
 
     def __init__(self, shape: FusionShape) -> None:
         super().__init__()
@@ -107,10 +109,13 @@ class FusionModel(nn.Module, ABC):
         self.projections = nn.ModuleList(
             ItemProjection(dim, shape.width, shape.dropout) for dim in shape.modalities.values()
         )
-        self.head = nn.Linear(shape.width, sum(len(task.classes) for task in shape.tasks))
+        classes = sum(len(task.classes) for task in shape.tasks)
+        self.head = nn.Linear(shape.width, classes)
         keep = torch.cat([torch.ones(1, modalities), 1.0 - torch.eye(modalities)])
         self.register_buffer("keep", keep, persistent=False)
         self.register_buffer("known", torch.ones(modalities))
+        self.register_buffer("logit_scale", torch.ones(classes))
+        self.register_buffer("logit_shift", torch.zeros(classes))
 
     @abstractmethod
     def encode(self, inputs: tuple[torch.Tensor, ...]) -> Any:
@@ -159,7 +164,21 @@ class FusionModel(nn.Module, ABC):
         embedding = self.fuse(self.encode(inputs), present)
         return self.head(embedding), embedding
 
+    def calibrate(self, scale: torch.Tensor, shift: torch.Tensor) -> None:
+        """Scale and shift the logits from here on, so that stated probabilities are met.
+
+        Platt, "Probabilistic Outputs for Support Vector Machines" (1999); the same scale for all classes of a task and
+        no shift is the temperature of Guo et al., "On Calibration of Modern Neural Networks" (2017).
+
+        Args:
+            scale: float32 [C], above 0; found on held-out windows, as `shift` is.
+            shift: float32 [C].
+        """
+        self.logit_scale.copy_(scale)
+        self.logit_shift.copy_(shift)
+
     def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        logits = logits * self.logit_scale + self.logit_shift
         parts = []
         for task in self.shape.tasks:
             own = logits[:, self.shape.span(task.name)]

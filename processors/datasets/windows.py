@@ -1,0 +1,114 @@
+"""Windows to learn from, as the fusion model takes them, with what is known of each, in an `.npz` file.
+
+`classes` [C] names; `recording` [N] names, one per window, by which sets are split; `start_ms` [N], where the window
+begins in it; `labels` [N, C]: 1 where the class happens, 0 where it does not, NaN where nobody knows; and per modality
+`MODALITY` [N, T, D] items, `MODALITY_time` [N, T] seconds from the window's start, `MODALITY_weight` [N, T] overlap
+fraction, 0 for padding. Nothing is unpickled.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.datasets._npz import NpzFile
+from processors.errors import DatasetError
+from processors.modality import Modality
+
+__all__ = ["WindowItems", "WindowSet", "read_windows", "write_windows"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowItems:
+    """The items of one modality in N windows.
+
+    Attributes:
+        items: float32 [N, T, D].
+        times: float32 [N, T] seconds from the window's start.
+        weights: float32 [N, T], 0 is padding.
+    """
+
+    items: npt.NDArray[np.float32]
+    times: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowSet:
+    """N windows and what is known of them.
+
+    Attributes:
+        classes: names of the event classes.
+        recordings: str [N], where each window is from.
+        starts_ms: int64 [N].
+        labels: float32 [N, C]: 1, 0, or NaN where it is not known.
+        modalities: the items of each modality that the set has, in the order of `Modality`.
+    """
+
+    classes: tuple[str, ...]
+    recordings: npt.NDArray[np.str_]
+    starts_ms: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.float32]
+    modalities: Mapping[Modality, WindowItems]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def write_windows(windows: WindowSet, path: Path) -> None:
+    """Write a set, items as float16, replacing a file that is there."""
+    arrays: dict[str, npt.NDArray[np.generic]] = {
+        "classes": np.array(windows.classes, np.str_),
+        "recording": windows.recordings,
+        "start_ms": windows.starts_ms,
+        "labels": windows.labels,
+    }
+    for modality, part in windows.modalities.items():
+        arrays[modality.value] = part.items.astype(np.float16)
+        arrays[f"{modality}_time"] = part.times
+        arrays[f"{modality}_weight"] = part.weights
+    np.savez_compressed(path, **arrays)
+
+
+def read_windows(path: Path) -> WindowSet:
+    """Read a set.
+
+    Raises:
+        DatasetError: the file is missing or no such file; an array is missing, pickled, of another length or shape or
+            has NaN where it may not; a label is neither 0, 1 nor NaN; a class is named twice; no modality is there.
+    """
+    file = NpzFile(path)
+    classes = tuple(map(str, file.read("classes", ndim=1)))
+    labels = file.read("labels", ndim=2)
+    if len(set(classes)) != len(classes) or labels.shape[1] != len(classes) or not labels.size:
+        raise DatasetError(
+            f"{path}: `labels` has shape {list(labels.shape)} and `classes` is {list(classes)}; "
+            "expected at least one window, and one column for each of the classes, which all differ"
+        )
+    if labels.dtype.kind not in "fiu" or not (np.isin(labels, (0, 1)) | np.isnan(labels.astype(np.float32))).all():
+        raise DatasetError(f"{path}: `labels` holds other values than 0, 1 and NaN (not known)")
+    count = len(labels)
+    modalities = {modality: _read_items(file, modality, count) for modality in Modality if modality.value in file.names}
+    if not modalities:
+        raise DatasetError(f"{path}: no modality; expected one of {', '.join(Modality)}, but it holds {file.listing}")
+    return WindowSet(
+        classes=classes,
+        recordings=file.read("recording", ndim=1, rows=count).astype(np.str_),
+        starts_ms=file.read_integers("start_ms", rows=count),
+        labels=labels.astype(np.float32),
+        modalities=modalities,
+    )
+
+
+def _read_items(file: NpzFile, modality: Modality, count: int) -> WindowItems:
+    items = file.read_numbers(modality.value, ndim=3, rows=count)
+    times, weights = (file.read_numbers(f"{modality}_{part}", ndim=2, rows=count) for part in ("time", "weight"))
+    for name, array in ((f"{modality}_time", times), (f"{modality}_weight", weights)):
+        if array.shape != items.shape[:2]:
+            raise DatasetError(
+                f"{file.path}: `{name}` has shape {list(array.shape)}; "
+                f"expected {list(items.shape[:2])}, as `{modality}` has {list(items.shape)}"
+            )
+    return WindowItems(items, times, weights)

@@ -1,0 +1,88 @@
+"""Trained fusion models in files: safetensors, whose metadata say which kind it is, of which sizes, for which tasks."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from processors.errors import ModelError
+from processors.models.fusion.kinds import make_fusion
+from processors.models.fusion.model import FusionModel, FusionShape, Task
+
+__all__ = ["TrainedFusion", "load_trained", "save_trained"]
+
+_KEY: Final = "braid.fusion.v1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedFusion:
+    """A model and what is needed to act on its answers.
+
+    Attributes:
+        kind: name of the kind of fusion.
+        model: in evaluation mode.
+        thresholds: class -> probability from which it is told; may be empty.
+    """
+
+    kind: str
+    model: FusionModel
+    thresholds: Mapping[str, float]
+
+
+def save_trained(trained: TrainedFusion, path: Path) -> None:
+    """Write a model in float16, replacing a file that is there."""
+    shape = trained.model.shape
+    about = {
+        "kind": trained.kind,
+        "modalities": dict(shape.modalities),
+        "tasks": [
+            {"name": task.name, "classes": task.classes, "is_exclusive": task.is_exclusive} for task in shape.tasks
+        ],
+        "width": shape.width,
+        "dropout": shape.dropout,
+        "memory": shape.memory,
+        "thresholds": dict(trained.thresholds),
+    }
+    tensors = {name: tensor.half().contiguous() for name, tensor in trained.model.state_dict().items()}
+    path.write_bytes(save(tensors, metadata={"format": "pt", _KEY: json.dumps(about)}))
+
+
+def load_trained(path: Path) -> TrainedFusion:
+    """Read a model as `save_trained` writes it; computed with in float32.
+
+    Raises:
+        ModelError: the file is missing, truncated or of another kind, or its tensors are not those that it says.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})[_KEY])
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 # not a mapping
+        model = make_fusion(str(about["kind"]), _read_shape(about))
+        model.load_state_dict(tensors)
+        thresholds = {str(name): float(value) for name, value in about["thresholds"].items()}
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"fusion weights {path} cannot be read: {error}; is the file whole?") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"fusion weights {path} do not say what they are ({error!r}); expected a file as `braid train` writes it"
+        ) from error
+    except RuntimeError as error:
+        raise ModelError(f"fusion weights {path} do not fit the model that they name: {error}") from error
+    return TrainedFusion(str(about["kind"]), model.eval(), thresholds)
+
+
+def _read_shape(about: Mapping[str, Any]) -> FusionShape:
+    return FusionShape(
+        modalities={str(name): int(dim) for name, dim in about["modalities"].items()},
+        tasks=tuple(
+            Task(str(task["name"]), tuple(map(str, task["classes"])), bool(task["is_exclusive"]))
+            for task in about["tasks"]
+        ),
+        width=int(about["width"]),
+        dropout=float(about["dropout"]),
+        memory=float(about["memory"]),
+    )

@@ -1,0 +1,101 @@
+"""Fusion models in files: what is written is read, and what is no such file is refused by name."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from processors.errors import ModelError
+from processors.models.fusion import (
+    FUSION_KINDS,
+    FUSION_WEIGHTS_PATH,
+    FusionShape,
+    Task,
+    TrainedFusion,
+    load_trained,
+    make_fusion,
+    save_trained,
+)
+
+SHAPE = FusionShape(
+    modalities={"video": 5, "audio": 3},
+    tasks=(
+        Task("event", ("crash", "alarm", "fire"), is_exclusive=False),
+        Task("mood", ("bad", "good"), is_exclusive=True),
+    ),
+    width=8,
+    memory=2.5,
+)
+THRESHOLDS = {"crash": 0.4, "alarm": 0.6, "fire": 0.5}
+
+
+def _inputs():
+    torch.manual_seed(1)
+    return [
+        tensor
+        for dim in SHAPE.modalities.values()
+        for tensor in (torch.randn(4, 6, dim), torch.rand(4, 6), torch.ones(4, 6))
+    ]
+
+
+def _model(kind="concat"):
+    torch.manual_seed(0)
+    model = make_fusion(kind, SHAPE).eval()
+    model.calibrate(torch.full((5,), 1.5), torch.full((5,), -0.25))
+    return model
+
+
+@pytest.mark.parametrize("kind", FUSION_KINDS)
+def test_a_model_answers_from_its_file_as_before(kind, tmp_path):
+    model = _model(kind)
+    save_trained(TrainedFusion(kind, model, THRESHOLDS), tmp_path / "fusion.safetensors")
+    read = load_trained(tmp_path / "fusion.safetensors")
+    assert (read.kind, read.model.shape, read.thresholds) == (kind, SHAPE, THRESHOLDS)
+    assert not read.model.training
+    with torch.inference_mode():
+        for before, after in zip(model(*_inputs()), read.model(*_inputs()), strict=True):
+            np.testing.assert_allclose(after, before, atol=5e-3)
+
+
+def test_a_calibrated_model_states_other_probabilities_for_the_same_logits():
+    model = _model()
+    with torch.inference_mode():
+        calibrated = model(*_inputs()).probabilities
+        model.calibrate(torch.ones(5), torch.zeros(5))
+        plain = model(*_inputs()).probabilities
+    expected = torch.sigmoid(torch.logit(plain[:, :3]) * 1.5 - 0.25)
+    torch.testing.assert_close(calibrated[:, :3], expected)
+    torch.testing.assert_close(calibrated[:, 3:].sum(dim=1), torch.ones(4))
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _add_tensor(path):
+    trained = load_trained(path)
+    trained.model.register_buffer("surprise", torch.zeros(2))
+    save_trained(trained, path)
+
+
+def _other_file(path):
+    save_file({"weight": torch.zeros(2)}, path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_truncate, "is the file whole"),
+        (_add_tensor, "surprise"),
+        (_other_file, "do not say what they are"),
+        (lambda path: path.unlink(), "cannot be read"),
+        (lambda path: path.write_bytes(FUSION_WEIGHTS_PATH.read_bytes()), "do not say what they are"),
+    ],
+)
+def test_a_file_that_is_no_such_model_is_refused_by_name(spoil, said, tmp_path):
+    path = tmp_path / "fusion.safetensors"
+    save_trained(TrainedFusion("concat", _model(), THRESHOLDS), path)
+    spoil(path)
+    with pytest.raises(ModelError, match=said) as refused:
+        load_trained(path)
+    assert str(path) in str(refused.value)
