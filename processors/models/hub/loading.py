@@ -1,6 +1,7 @@
 """A checkpoint's network with exactly the weights that its files hold."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ import torch
 import transformers
 from safetensors import SafetensorError
 from torch import nn
+from transformers.utils import logging as library_logging
 
 from processors.errors import ModelError
 from processors.models._quiet import quiet
@@ -48,7 +50,7 @@ def load_weights(checkpoint: Checkpoint) -> nn.Module:
     network_class = getattr(transformers, _CLASSES[checkpoint.kind])
     options = {"add_pooling_layer": False} if checkpoint.kind in _UNPOOLED else {}
     try:
-        with quiet("transformers"):
+        with _quiet_library():
             network, report = network_class.from_pretrained(
                 checkpoint.folder,
                 local_files_only=True,
@@ -96,10 +98,23 @@ def load_preprocessor(checkpoint: Checkpoint, class_name: str) -> Any:
             "scaled; save its processor there with `save_pretrained`"
         )
     try:
-        with quiet("transformers"):
+        with _quiet_library():
             return getattr(transformers, class_name).from_pretrained(checkpoint.folder, local_files_only=True)
     except (KeyError, OSError, TypeError, ValueError) as error:
         raise ModelError(f"{where}: its preprocessor configuration cannot be read: {error}") from error
+
+
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """Neither progress bars nor the library's own report, which is told as an error here."""
+    was_enabled = library_logging.is_progress_bar_enabled()
+    library_logging.disable_progress_bar()
+    try:
+        with quiet("transformers"):
+            yield
+    finally:
+        if was_enabled:
+            library_logging.enable_progress_bar()
 
 
 def _name(tensors: Iterable[str]) -> str:

@@ -15,7 +15,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tiny_checkpoints import END_ID, START_ID, WRITERS, write_clap
 
 from processors.modality import Modality
-from processors.models.export import check_export, export_model
 from processors.models.hub.encoders import load_encoder
 from processors.models.hub.pictures import resampling_matrix
 from processors.models.spec import AUDIO_RATE_HZ, CELLS_SHAPE

@@ -14,7 +14,9 @@ __all__ = ["WRITERS", "write_tokenizer"]
 
 VOCABULARY = 1000
 START_ID, END_ID = 998, 999
-_WORDS = "a photo of smoke fire glass breaking street scene the sound an alarm crowd dog barking nothing".split()
+_WORDS = (
+    "a photo of smoke fire glass breaking street scene the sound an alarm crowd dog barking nothing".split()  # noqa: SIM905
+)
 _TRANSFORMER = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
 
 
