@@ -1,12 +1,29 @@
 """What a model repository is built from, where it is not what is shipped. Read without any framework."""
 
 import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from processors.modality import Modality
 
-__all__ = ["ModelPlan"]
+__all__ = ["ModelPlan", "PromptPlan"]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPlan:
+    """Event classes that are given as texts.
+
+    Attributes:
+        classes: class -> texts that describe it, at least one.
+        background: texts that describe anything, at least one.
+        threshold: probability from which a class counts as an event.
+    """
+
+    classes: Mapping[str, tuple[str, ...]]
+    background: tuple[str, ...]
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +35,14 @@ class ModelPlan:
         video: checkpoint of the frame encoder, a folder or a name that its library knows; the others alike.
         audio: of the audio encoder.
         transcript: of the text encoder.
+        prompts: texts that take the place of a trained fusion model.
     """
 
     fusion: Path | None = None
     video: str | None = None
     audio: str | None = None
     transcript: str | None = None
+    prompts: PromptPlan | None = None
 
     def checkpoint_of(self, modality: Modality) -> str | None:
         """The checkpoint of a modality's encoder."""
@@ -38,6 +57,9 @@ class ModelPlan:
         found = {}
         if self.fusion is not None:
             found["fusion"] = _digest(self.fusion)
+        if self.prompts is not None:
+            prompts = self.prompts
+            found["prompts"] = json.dumps([list(prompts.classes.items()), prompts.background, prompts.threshold])
         for modality in Modality:
             if (checkpoint := self.checkpoint_of(modality)) is not None:
                 found[modality.value] = f"{checkpoint} {_list_files(Path(checkpoint))}".strip()

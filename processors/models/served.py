@@ -13,7 +13,7 @@ from typing import Any, Final
 from processors.errors import ModelError
 from processors.modality import Modality
 from processors.models.labels import load_thresholds
-from processors.models.spec import EMBEDDING_DIMS, EVENT_CLASSES, ModelSpec, make_specs
+from processors.models.spec import EMBEDDING_DIMS, EVENT_CLASSES, MAX_TOKENS, ModelSpec, make_specs
 
 __all__ = ["ServedFacts", "read_parameters", "shipped_facts"]
 
@@ -29,6 +29,7 @@ class ServedFacts:
         dims: length of one item's embedding, for every modality.
         classes: what the probabilities are of, in order.
         thresholds: event class -> probability from which it counts as an event. A class without one never does.
+        max_tokens: longer texts are cut; only known where a repository is built.
 
     Raises:
         ModelError: there is no class, one is empty, has a line break or is named twice; there is no threshold, one is
@@ -38,6 +39,7 @@ class ServedFacts:
     dims: Mapping[Modality, int]
     classes: tuple[str, ...]
     thresholds: Mapping[str, float]
+    max_tokens: int = MAX_TOKENS
 
     def __post_init__(self) -> None:
         are_lines = all(name and name.isprintable() and name == name.strip() for name in self.classes)
@@ -62,7 +64,7 @@ class ServedFacts:
 
     def make_specs(self) -> Mapping[str, ModelSpec]:
         """The models of the repository."""
-        return make_specs(self.dims, self.classes, self.parameters)
+        return make_specs(self.dims, self.classes, self.parameters, self.max_tokens)
 
 
 def shipped_facts() -> ServedFacts:

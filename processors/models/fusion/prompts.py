@@ -41,10 +41,10 @@ class Prompts:
 
 
 class PromptFusion(nn.Module):
-    """Windows to the probabilities of classes that are given as texts; takes and gives what a `FusionModel` does.
+    """Windows to the probabilities of classes that are given as texts; takes and gives what `FusionNetwork` does.
 
     Args:
-        dims: modality -> length of an item, in the order of the inputs and of the contributions.
+        dims: modality -> length of an item, for all three in the order of the contributions.
         prompts: modality -> its texts. One without any says nothing about the probabilities, only to the embedding.
 
     Raises:
@@ -66,15 +66,24 @@ class PromptFusion(nn.Module):
         self.register_buffer("keep", keep, persistent=False)
         self.eval()
 
-    def forward(self, *inputs: torch.Tensor) -> FusionAnswer:
-        """Answers with all modalities, and with each left out.
-
-        Args:
-            inputs: per modality items float32 [B, T, D], times float32 [B, T], which are not looked at, and weights
-                float32 [B, T], 0 is padding.
-        """
+    def forward(
+        self,
+        video: torch.Tensor,
+        video_time: torch.Tensor,
+        video_weight: torch.Tensor,
+        audio: torch.Tensor,
+        audio_time: torch.Tensor,
+        audio_weight: torch.Tensor,
+        transcript: torch.Tensor,
+        transcript_time: torch.Tensor,
+        transcript_weight: torch.Tensor,
+    ) -> FusionAnswer:
+        """Answers with all modalities, and with each left out; inputs as for `FusionNetwork`."""
+        del video_time, audio_time, transcript_time  # when an item comes says nothing here
+        given = ((video, video_weight), (audio, audio_weight), (transcript, transcript_weight))
         answers, means = [], []
-        for judge, items, weight in zip(self.judges, inputs[::3], inputs[2::3], strict=True):
+        for judge, (embeddings, weight) in zip(self.judges, given, strict=True):
+            items = nn.functional.normalize(embeddings, dim=2)
             mean = nn.functional.normalize((items * weight[:, :, None]).sum(dim=1), dim=1)
             means.append(mean)
             answers.append(

@@ -91,21 +91,6 @@ class Checkpoint:
                 f"of {taken}"
             )
 
-    @property
-    def tokenizer_path(self) -> Path:
-        """Its `tokenizer.json`.
-
-        Raises:
-            ModelError: it has none.
-        """
-        path = self.folder / TOKENIZER_NAME
-        if not path.is_file():
-            raise ModelError(
-                f"checkpoint {self.name} has no {TOKENIZER_NAME} in {self.folder}; save its fast tokenizer there with "
-                "`AutoTokenizer.from_pretrained(...).save_pretrained(...)`"
-            )
-        return path
-
 
 def find_checkpoint(name: str) -> Checkpoint:
     """Finds a checkpoint's files; downloads them if it is an id of the hub that was not used before.

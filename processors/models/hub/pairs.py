@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import torch
-from tokenizers import Tokenizer
 from torch import nn
 
 from processors.errors import ModelError
@@ -16,6 +15,7 @@ from processors.modality import Modality
 from processors.models.hub.checkpoint import KINDS, find_checkpoint
 from processors.models.hub.encoders import make_encoder
 from processors.models.hub.loading import load_weights
+from processors.models.hub.tokens import read_tokenizer
 
 __all__ = ["PAIR_KINDS", "TextPair", "load_pair"]
 
@@ -79,9 +79,7 @@ def load_pair(checkpoint: str, modality: Modality) -> TextPair:
             f"checkpoint {checkpoint} is of the kind {found.kind!r}, which does not compare {modality} with texts; "
             f"expected one of: {taken}"
         )
-    tokenizer = Tokenizer.from_file(str(found.tokenizer_path))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = read_tokenizer(found)
     network = cast("Any", load_weights(found))
     scale = network.logit_scale_a if found.kind == "clap" else network.logit_scale
     shift = float(network.logit_bias) if found.kind == "siglip" else None
