@@ -35,6 +35,9 @@ _CLASSES: Final[Mapping[str, str]] = MappingProxyType(
 _HEADS: Final = ("classifier.", "cls.", "lm_head.", "pooler.", "qa_outputs.")
 """Tensors of what a checkpoint was trained for, which an encoder does without."""
 
+_CONSTANTS: Final = (".position_ids", ".token_type_ids", ".relative_position_index")
+"""Numbers that follow from the architecture, which some versions of the library write into files and others do not."""
+
 _UNPOOLED: Final = frozenset({"bert", "roberta", "xlm-roberta"})
 """Kinds whose own pooling is made for their training task, and is often left out of a file."""
 
@@ -69,11 +72,14 @@ def load_weights(checkpoint: Checkpoint) -> nn.Module:
             f"checkpoint {checkpoint.name} does not load as {network_class.__name__}: {error}; expected config.json "
             "and weights as `save_pretrained` writes them"
         ) from error
-    unexpected = [name for name in report["unexpected_keys"] if not name.startswith(_HEADS)]
-    if report["missing_keys"] or unexpected or report["mismatched_keys"]:
+    missing = [name for name in report["missing_keys"] if not name.endswith(_CONSTANTS)]
+    unexpected = [
+        name for name in report["unexpected_keys"] if not name.startswith(_HEADS) and not name.endswith(_CONSTANTS)
+    ]
+    if missing or unexpected or report["mismatched_keys"]:
         raise ModelError(
             f"checkpoint {checkpoint.name}: its tensors are not those of {network_class.__name__}: "
-            f"missing {_name(report['missing_keys'])}; unexpected {_name(unexpected)}; "
+            f"missing {_name(missing)}; unexpected {_name(unexpected)}; "
             f"of another shape {_name(str(key) for key in report['mismatched_keys'])}"
         )
     network.requires_grad_(requires_grad=False)

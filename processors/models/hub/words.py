@@ -41,7 +41,6 @@ class SentenceEncoder(nn.Module):
         self.network = network
         self.dim = int(config.hidden_size)
         self.max_tokens = _max_tokens(checkpoint, config)
-        self._pad_id = int(config.pad_token_id or 0)
         self._takes_first = _takes_first_token(checkpoint)
         self.eval()
 
@@ -55,8 +54,7 @@ class SentenceEncoder(nn.Module):
         Returns:
             float32 [N, dim] of length 1.
         """
-        ids = input_ids.masked_fill(attention_mask == 0, self._pad_id)
-        tokens = self.network(input_ids=ids, attention_mask=attention_mask).last_hidden_state
+        tokens = self.network(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         if self._takes_first:
             return nn.functional.normalize(tokens[:, 0], dim=1)
         mask = attention_mask[:, :, None].to(tokens.dtype)
@@ -82,8 +80,7 @@ class PairTextEncoder(nn.Module):
         self.dim = int(config.projection_dim if has_projection else text.projection_size)
         self.max_tokens = _max_tokens(checkpoint, text)
         self._kind = checkpoint.kind
-        # What stands after the end of a text says nothing to CLIP, which looks ahead nowhere, but must not be an end.
-        self._pad_id = 0 if checkpoint.kind == "clip" else int(text.pad_token_id)
+        self._pad_id = text.pad_token_id
         self.eval()
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
@@ -96,12 +93,19 @@ class PairTextEncoder(nn.Module):
         Returns:
             float32 [N, dim] of length 1.
         """
+        if self._kind == "siglip":
+            read = self.network(input_ids=self._fill_up(input_ids, attention_mask))
+        elif self._kind == "clip":  # it looks ahead nowhere, so what stands after a text's end says nothing
+            read = self.network(input_ids=input_ids)
+        else:
+            read = self.network(input_ids=input_ids, attention_mask=attention_mask)
+        return nn.functional.normalize(self.projection(read.pooler_output), dim=1)
+
+    def _fill_up(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Tokens as SigLIP was trained on them: all texts of one length, the padding read along."""
         ids = input_ids.masked_fill(attention_mask == 0, self._pad_id)
-        if self._kind == "siglip":  # it was trained on texts of one length, padding and all
-            padding = ids.new_full((1, self.max_tokens), self._pad_id).expand(ids.shape[0], -1)
-            ids = torch.cat([ids, padding], dim=1)[:, : self.max_tokens]
-        mask = {"attention_mask": attention_mask} if self._kind == "clap" else {}
-        return nn.functional.normalize(self.projection(self.network(input_ids=ids, **mask).pooler_output), dim=1)
+        padding = ids.new_full((1, self.max_tokens), self._pad_id).expand(ids.shape[0], -1)
+        return torch.cat([ids, padding], dim=1)[:, : self.max_tokens]
 
 
 def _max_tokens(checkpoint: Checkpoint, config: Any) -> int:

@@ -113,7 +113,7 @@ def read(folder: Path, family: str, texts: list[str]) -> np.ndarray:
 def likeness(folder: Path, family: str, items: np.ndarray) -> np.ndarray:
     """How much likelier each class is than the background, item by item, by the library's own scale."""
     model = getattr(transformers, f"{family}Model").from_pretrained(folder)
-    scale = float((model.logit_scale if family == "CLIP" else model.logit_scale_a).exp())
+    scale = float((model.logit_scale if family == "CLIP" else model.logit_scale_a).detach().exp())
     classes = unit(torch.from_numpy(np.stack([read(folder, family, texts).mean(axis=0) for texts in CLASSES.values()])))
     odds = np.exp(scale * items @ classes.T) / np.exp(scale * items @ read(folder, family, BACKGROUND).T).sum(
         axis=1, keepdims=True
