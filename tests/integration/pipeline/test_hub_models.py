@@ -40,7 +40,7 @@ def repository(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFa
     home = tmp_path_factory.mktemp("hub-models")
     encoders = {modality: str(folder) for modality, folder in checkpoints.items()}
     chosen = {"encoders": encoders, "prompts": CLASSES, "prompt_background": BACKGROUND, "prompt_threshold": 0.01}
-    (home / "braid.yaml").write_text(yaml.safe_dump({"models": chosen}))
+    (home / "braid.yaml").write_text(yaml.safe_dump({"models": chosen}, sort_keys=False))
     build = [sys.executable, "-m", "streams.cli", "models", "build", "--config", str(home / "braid.yaml")]
     built = subprocess.run(
         [*build, "--target", str(home / "repository")],
