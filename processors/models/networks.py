@@ -10,6 +10,7 @@ from torch import nn
 
 from processors.errors import ModelError
 from processors.modality import Modality
+from processors.models.cards import CHECKPOINT_CARDS, PROMPTS_CARD
 from processors.models.encoders import AudioEncoder, FrameEncoder, TextEncoder, text_weights_path
 from processors.models.fusion import PromptFusion, ServedFusion, facts_of, load_fusion, load_trained
 from processors.models.hub.checkpoint import TOKENIZER_NAME, find_checkpoint
@@ -25,6 +26,7 @@ from processors.models.spec import (
     FUSION,
     MAX_TOKENS,
     TEXT_ENCODER_ONNX,
+    TEXT_TOKENIZER,
     VIDEO_ENCODER,
 )
 
@@ -109,7 +111,18 @@ def read_facts(plan: ModelPlan) -> ServedFacts:
         )
     else:
         facts = shipped_facts()
-    return replace(facts, max_tokens=max_tokens)
+    return replace(facts, max_tokens=max_tokens, cards=_cards(plan))
+
+
+def _cards(plan: ModelPlan) -> dict[str, str]:
+    made = {model: plan.checkpoint_of(modality) for model, modality in _ENCODED.items()}
+    made[TEXT_TOKENIZER.name] = plan.transcript
+    cards = {
+        model: CHECKPOINT_CARDS[model].format(checkpoint=checkpoint)
+        for model, checkpoint in made.items()
+        if checkpoint is not None
+    }
+    return cards if plan.prompts is None else cards | {FUSION.name: PROMPTS_CARD}
 
 
 def _load_fusion(plan: ModelPlan) -> nn.Module:

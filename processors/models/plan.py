@@ -62,7 +62,7 @@ class ModelPlan:
             found["prompts"] = json.dumps([list(prompts.classes.items()), prompts.background, prompts.threshold])
         for modality in Modality:
             if (checkpoint := self.checkpoint_of(modality)) is not None:
-                found[modality.value] = f"{checkpoint} {_list_files(Path(checkpoint))}".strip()
+                found[modality.value] = f"{checkpoint} {_list_files(Path(checkpoint).expanduser())}".strip()
         return found
 
 

@@ -18,6 +18,7 @@ from processors.models.encoders import text_weights_path
 from processors.models.hub.prompts import encode_prompts
 from processors.models.networks import find_tokenizer, is_shipped, load_network, read_facts
 from processors.models.plan import ModelPlan, PromptPlan
+from processors.models.skeleton import render_skeleton
 from processors.models.spec import EMBEDDING_DIMS
 
 PROMPTS = PromptPlan(
@@ -44,6 +45,18 @@ def test_sizes_follow_from_the_checkpoints_and_classes_from_the_prompts(kept) ->
     assert facts.thresholds == {"smoke": 0.6, "break_in": 0.6}
     assert facts.make_specs()["text_tokenizer"].parameters == {"max_tokens": "20"}
     assert facts.make_specs()["fusion"].inputs[0].shape == (32, 24)
+
+
+def test_what_a_person_reads_about_a_model_names_its_checkpoint(kept) -> None:
+    files = render_skeleton(read_facts(ModelPlan(video=kept["clip"], transcript=kept["bert"], prompts=PROMPTS)))
+    shipped = render_skeleton()
+
+    assert kept["clip"] in files["video_encoder/README.md"]
+    assert "EfficientNet" not in files["video_encoder/README.md"]
+    assert kept["bert"] in files["text_tokenizer/README.md"]
+    assert kept["bert"] in files["text_encoder_onnx/README.md"]
+    assert "never trained" in files["fusion/README.md"]
+    assert files["audio_encoder/README.md"] == shipped["audio_encoder/README.md"]
 
 
 def test_an_encoder_of_other_sizes_needs_another_fusion(kept) -> None:
