@@ -43,14 +43,16 @@ KINDS: Final[Mapping[Modality, Mapping[str, str]]] = {
 TOKENIZER_NAME: Final = "tokenizer.json"
 
 _CONFIG_NAME: Final = "config.json"
+_WEIGHTS_NAME: Final = "model.safetensors"
+_INDEX_NAME: Final = "model.safetensors.index.json"
 
 _WANTED: Final = (
     _CONFIG_NAME,
     "preprocessor_config.json",
     "processor_config.json",
     TOKENIZER_NAME,
-    "model.safetensors",
-    "model.safetensors.index.json",
+    _WEIGHTS_NAME,
+    _INDEX_NAME,
     "model-*-of-*.safetensors",
     "1_Pooling/config.json",
 )
@@ -116,16 +118,25 @@ def find_checkpoint(name: str) -> Checkpoint:
         raise ModelError(f"checkpoint {name}: {folder / _CONFIG_NAME} has no `model_type`, which says what kind it is")
     if not _has_weights(folder):
         pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern))
-        got = f"it has {', '.join(pickles)}, and pickles run code when they are loaded" if pickles else "it has none"
+        got = (
+            f"it has {', '.join(pickles)}, and pickles run code when they are loaded" if pickles else "they are missing"
+        )
         raise ModelError(
-            f"checkpoint {name}: expected weights in {folder / 'model.safetensors'}; {got}; save it again with "
-            "`save_pretrained`, which writes safetensors"
+            f"checkpoint {name}: expected weights in {folder / _WEIGHTS_NAME}, or all the files that {_INDEX_NAME} "
+            f"names; {got}; save it again with `save_pretrained`, which writes safetensors"
         )
     return Checkpoint(name, folder, config)
 
 
 def _has_weights(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json"))
+    """Whether there are safetensors, all parts of them if they are in several files."""
+    if (folder / _WEIGHTS_NAME).is_file():
+        return True
+    try:
+        parts = set(json.loads((folder / _INDEX_NAME).read_bytes())["weight_map"].values())
+        return all((folder / part).is_file() for part in parts)
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):
+        return False
 
 
 def _download(name: str) -> Path:

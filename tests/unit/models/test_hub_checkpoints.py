@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
+import transformers
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -84,6 +85,21 @@ def test_pickled_weights_are_refused_unread(clip: Path) -> None:
     (clip / "model.safetensors").rename(clip / "pytorch_model.bin")
 
     with pytest.raises(ModelError, match=r"pytorch_model\.bin, and pickles run code"):
+        load_encoder(str(clip), VIDEO)
+
+
+def test_weights_in_several_files_are_read_and_all_of_them_are_needed(clip: Path) -> None:
+    frames = torch.zeros(1, 224, 224, 3, dtype=torch.uint8)
+    whole = load_encoder(str(clip), VIDEO)(frames)
+    model = transformers.CLIPModel.from_pretrained(clip)
+    (clip / "model.safetensors").unlink()
+    model.save_pretrained(clip, max_shard_size="100KB")
+    parts = sorted(clip.glob("model-*.safetensors"))
+
+    assert len(parts) > 1
+    torch.testing.assert_close(load_encoder(str(clip), VIDEO)(frames)[0], whole[0])
+    parts[-1].unlink()
+    with pytest.raises(ModelError, match=r"all the files that model\.safetensors\.index\.json names; they are missing"):
         load_encoder(str(clip), VIDEO)
 
 
