@@ -28,7 +28,8 @@ def blocks(language):
 
 
 @pytest.mark.parametrize(("page", "text"), blocks("python"))
-def test_python_runs(page, text):
+def test_python_runs(page, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     exec(compile(text, str(page), "exec"), {"__name__": "example"})
 
 
