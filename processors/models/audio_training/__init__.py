@@ -6,7 +6,7 @@ The committed weights come from
         --out processors/models/weights
 
 with the seeds that `--help` shows and `weights/audio_encoder.json` records. The groups that are not learned from are
-what the encoder is judged on, beside the untuned one. It takes about a quarter of an hour on one core. On another
+what the encoder is judged on, beside the untuned one. It takes about ten minutes on one core. On another
 machine the last digits may differ, because sums are taken in another order.
 
 Parts: `chunks` (a second as streams bring it), `encoding` (many of them, through the part of the network that stays as

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -99,7 +99,7 @@ def draw_chunk(recordings: Sequence[Recording], number: int, classes: int, rng: 
     return Chunk(np.clip(mixed * gain, -1.0, 1.0).astype(np.float32), heard)
 
 
-def mix_at(samples: Samples, bed: npt.NDArray[np.floating], loudest: float, snr_db: float) -> Samples:
+def mix_at(samples: Samples, bed: npt.NDArray[np.floating[Any]], loudest: float, snr_db: float) -> Samples:
     """A chunk over a bed that is so far below the loudest second of the chunk's clip."""
     scale = loudest * 10.0 ** (-snr_db / 20.0) / max(level_of(bed), _LEAST_LEVEL)
     return (samples + scale * bed).astype(np.float32)
@@ -112,7 +112,7 @@ def sounding_seconds(recording: Recording) -> list[Samples]:
     return [chunk for chunk in chunks if not _is_silent(recording, level_of(chunk))]
 
 
-def level_of(samples: npt.NDArray[np.floating]) -> float:
+def level_of(samples: npt.NDArray[np.floating[Any]]) -> float:
     """Root mean square."""
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
@@ -122,7 +122,9 @@ def noise_like(rng: np.random.Generator) -> npt.NDArray[np.float64]:
     return draw_noise(AUDIO_RATE_HZ, rng)
 
 
-def _draw_bed(kin: Sequence[Recording], rng: np.random.Generator) -> tuple[npt.NDArray[np.floating] | None, int | None]:
+def _draw_bed(
+    kin: Sequence[Recording], rng: np.random.Generator
+) -> tuple[npt.NDArray[np.floating[Any]] | None, int | None]:
     """What lies under a chunk, and its class if it has one."""
     chance = rng.random()
     steady = [other for other in kin if other.is_steady]

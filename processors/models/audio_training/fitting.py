@@ -121,7 +121,7 @@ class _Head(nn.Module):
             torch.autograd.backward(loss)
             return loss
 
-        optimiser.step(surprise)  # type: ignore[arg-type] # LBFGS takes tensors, its stub floats
+        optimiser.step(surprise)  # type: ignore[no-untyped-call] # torch has no annotations here
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Logits float32 [N, C]."""

@@ -7,7 +7,7 @@ sees chunks of random signal-to-noise ratios, the judged ones have stated ratios
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +112,7 @@ def probe_encoder(
     return figures
 
 
-def _bed(under: Sequence[Recording], rng: np.random.Generator) -> npt.NDArray[np.floating]:
+def _bed(under: Sequence[Recording], rng: np.random.Generator) -> npt.NDArray[np.floating[Any]]:
     if not under or rng.random() < _NOISE_SHARE:
         return noise_like(rng)
     seconds = sounding_seconds(under[int(rng.integers(len(under)))])

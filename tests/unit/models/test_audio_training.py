@@ -22,10 +22,10 @@ def tone(frequency_hz, seconds=2.0, amplitude=0.3):
 def recordings():
     """Low and high tones in two groups."""
     return [
-        measure(tone((200, 3_000)[label] + 40 * number), label, f"fold {group}")
+        measure(tone((200, 3_000)[label] + 40 * number, 1.25), label, f"fold {group}")
         for group in (1, 2)
         for label in (0, 1)
-        for number in range(3)
+        for number in range(2)
     ]
 
 

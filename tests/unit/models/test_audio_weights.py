@@ -1,5 +1,7 @@
 """The tuned weights of the audio encoder: what is committed loads and hears, any other file is refused."""
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,6 +17,15 @@ def test_the_committed_weights_are_small_finite_and_in_half_precision():
     assert AUDIO_ENCODER_WEIGHTS_PATH.stat().st_size <= MAX_WEIGHTS_BYTES
     tensors = load_file(AUDIO_ENCODER_WEIGHTS_PATH).values()
     assert all(tensor.dtype is torch.float16 and torch.isfinite(tensor).all() for tensor in tensors)
+
+
+def test_the_card_and_the_facts_tell_the_same():
+    facts = json.loads(AUDIO_ENCODER_WEIGHTS_PATH.with_suffix(".json").read_text(encoding="utf-8"))
+    card = AUDIO_ENCODER_WEIGHTS_PATH.with_suffix(".md").read_text(encoding="utf-8")
+    assert facts["learned"] == ["fold 1", "fold 2"]
+    for encoder in ("untuned", "tuned"):
+        assert f"{100 * facts['probe'][encoder]['chunks at 10 dB']['mean']:.1f}" in card
+    assert "audio-attribution.txt" in card
 
 
 def test_tuning_leaves_the_lower_blocks_and_all_batch_statistics_as_imagenets():
