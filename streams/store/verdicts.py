@@ -103,7 +103,7 @@ class Verdicts:
         keys = self._keys
 
         async def read(redis: Redis) -> dict[str, Verdict]:
-            seconds, microseconds = cast("tuple[int, int]", await redis.time())
+            seconds, microseconds = await redis.time()
             now_ms = seconds * 1000 + microseconds // 1000
             living = cast("list[bytes]", await redis.zrangebyscore(keys.verdict_expiry(source_id), now_ms + 1, "+inf"))
             if not living:
