@@ -28,16 +28,20 @@ def set_verdict(
         list[str], typer.Argument(metavar="CLASS...", help="Event classes that happen in the window, or none.")
     ],
     author: Annotated[str | None, typer.Option(help="Who says it.")] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Take classes that the model does not have, for another one to learn.")
+    ] = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Say what happens in a stored window, in place of what was said before.
 
-    Classes of the model that are not named do not happen in it; `none` says that no class does.
+    Classes that are not named do not happen in it, whether the model has them or an earlier verdict on the source
+    spoke of them; `none` says that no class does.
     """
     from streams.cli.label_reports import set_and_print
 
-    set_and_print(read_settings(config, data_dir), window_id, classes, author)
+    set_and_print(read_settings(config, data_dir), window_id, classes, author, takes_new=new)
 
 
 @label.command("unset")
@@ -95,7 +99,9 @@ def export(
     since: Annotated[
         str | None, typer.Option(metavar="T", help="Earliest start: RFC 3339, epoch ms, or before now, such as -10m.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many windows, the newest.")] = 2_000,
+    limit: Annotated[
+        int, typer.Option(min=1, max=5_000, help="At most so many windows, the newest; each takes half a megabyte.")
+    ] = 1_000,
     gap_s: Annotated[
         float,
         typer.Option("--gap", metavar="SECONDS", min=0.001, help="So much time divides a source into recordings."),

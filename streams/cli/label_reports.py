@@ -24,14 +24,19 @@ __all__ = ["print_suggestions", "print_verdicts", "set_and_print", "unset_and_pr
 T = TypeVar("T")
 
 
-def set_and_print(settings: Settings, window_id: str, classes: Sequence[str], author: str | None) -> None:
+def set_and_print(
+    settings: Settings, window_id: str, classes: Sequence[str], author: str | None, *, takes_new: bool
+) -> None:
     """Keep a verdict, and say what it says.
 
     Raises:
         ConfigurationError: the window or a class is unknown.
     """
-    verdict = _in_store(settings, lambda store: give_verdict(store, window_id, classes, author=author, at_ms=_now_ms()))
-    _console().print(_verdict_line(window_id, verdict))
+
+    async def give(store: Store) -> Verdict:
+        return await give_verdict(store, window_id, classes, author=author, at_ms=_now_ms(), takes_new=takes_new)
+
+    _console().print(_verdict_line(window_id, _in_store(settings, give)))
 
 
 def unset_and_print(settings: Settings, window_id: str) -> bool:

@@ -106,6 +106,16 @@ def test_the_last_verdict_counts_and_may_be_taken_back(braid, put):
     assert listed(braid, window_id) == []
 
 
+def test_a_new_class_is_taken_on_request_and_asked_for_of_the_source_from_then_on(braid, put):
+    before, new, after = put(*[said(0.2, 0.9)] * 3)
+    braid("set", before, "collision")
+    braid("set", new, "smoke", "fire_alarm", "--new")
+    braid("set", after, "none")
+    verdicts = listed(braid, new)
+    assert [one["asked"] for one in verdicts] == [[*CLASSES], [*CLASSES, "smoke"], [*CLASSES, "smoke"]]
+    assert [one["classes"] for one in verdicts] == [["collision"], ["fire_alarm", "smoke"], []]
+
+
 def test_lists_of_all_sources_hold_each_ones(braid, put):
     [window_id] = put(said(0.2, 0.9))
     braid("set", window_id, "collision")
@@ -118,6 +128,8 @@ def test_lists_of_all_sources_hold_each_ones(braid, put):
     [
         (["smoke"], "no class smoke; expected one or more of collision, fire_alarm, or none alone"),
         (["none", "collision"], "no class none"),
+        (["none", "collision", "--new"], "no class none"),
+        (["red smoke", "--new"], "no class red smoke"),
         (["collision", "collision"], "got collision collision"),
         (["collision", "--author", "kim\x1b[2J"], "the author is"),
     ],
