@@ -64,13 +64,13 @@ def uncertainty(probabilities: Floats, thresholds: Floats) -> Floats:
 
     Args:
         probabilities: [N, C].
-        thresholds: [C], each between 0 and 1: from there on the class counts as an event.
+        thresholds: [C], each from 0 to 1: from there on the class counts as an event.
 
     Returns:
         [N, C]: 1 at the threshold, falling to 0 at probability 0 and at 1.
     """
-    below = 0.5 * probabilities / thresholds
-    above = 1 - 0.5 * (1 - probabilities) / (1 - thresholds)
+    below = 0.5 * probabilities / np.where(thresholds > 0, thresholds, 1.0)
+    above = 0.5 + 0.5 * (probabilities - thresholds) / np.where(thresholds < 1, 1 - thresholds, 1.0)
     moved: Floats = np.clip(np.where(probabilities < thresholds, below, above), 0.0, 1.0)
     return _bits(moved) + _bits(1 - moved)
 
@@ -96,11 +96,11 @@ def suggest(windows: AnsweredWindows, thresholds: Floats, looked_at: Floats) -> 
 
     Args:
         windows: without a label.
-        thresholds: [C], each between 0 and 1.
+        thresholds: [C], each from 0 to 1.
         looked_at: [K, D], unit length: embeddings of windows that have a label.
 
     Raises:
-        ModelError: the shapes do not fit each other, or a threshold is not between 0 and 1.
+        ModelError: the shapes do not fit each other, or a threshold is not from 0 to 1.
     """
     _check(windows, thresholds, looked_at)
     return _traverse(windows, thresholds, looked_at)
@@ -153,5 +153,5 @@ def _check(windows: AnsweredWindows, thresholds: Floats, looked_at: Floats) -> N
             f"{list(thresholds.shape)} and embeddings looked at {list(looked_at.shape)}; expected [{count}, M, "
             f"{classes}], [{count}, D], [{classes}] and [K, D]"
         )
-    if not ((thresholds > 0) & (thresholds < 1)).all():
-        raise ModelError(f"thresholds must lie between 0 and 1, got {thresholds.tolist()}")
+    if not ((thresholds >= 0) & (thresholds <= 1)).all():
+        raise ModelError(f"thresholds must lie from 0 to 1, got {thresholds.tolist()}")
