@@ -50,9 +50,12 @@ def export_and_print(settings: Settings, chosen: Chosen, since: str | None, out:
             collect_training_set(with_local_addresses(settings), replace(chosen, since_ms=since_ms), progress)
         )
     if made.windows is not None:
+        part = out.with_name(f".{out.stem}.part.npz")
         try:
-            write_windows(made.windows, out)
+            write_windows(made.windows, part)
+            part.replace(out)  # a set that is there is whole, or stays as it is
         except OSError as error:
+            part.unlink(missing_ok=True)
             raise ConfigurationError(
                 f"the set cannot be written to {out}: {error}; choose another file", code="configuration.label_export"
             ) from error
