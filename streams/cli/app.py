@@ -17,6 +17,7 @@ _FAMILIES = (
     "streams.cli.sources",
     "streams.cli.worker",
     "streams.cli.detections",
+    "streams.cli.label",
     "streams.cli.dead_letters",
     "streams.cli.store",
     "streams.cli.models",

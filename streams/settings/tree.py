@@ -170,6 +170,8 @@ class RetentionSettings(_Section):
 
     detections_s: Positive = 7 * 86_400
     """Detections in Redis."""
+    verdicts_s: Positive = 365 * 86_400
+    """What people said of windows, in Redis, since they said it."""
     topics_s: Positive = 86_400
     """Records on the topics that Braid creates."""
     topic_bytes: Positive = 1_000_000_000
