@@ -21,7 +21,15 @@ import av
 from processors.errors import DatasetError
 from processors.modality import Modality
 
-__all__ = ["LABELS_NAME", "Recording", "RecordingFolder", "TimedEvent", "read_recordings", "write_labels"]
+__all__ = [
+    "LABELS_NAME",
+    "Recording",
+    "RecordingFolder",
+    "TimedEvent",
+    "read_events",
+    "read_recordings",
+    "write_labels",
+]
 
 LABELS_NAME: Final = "labels.tsv"
 _COLUMNS: Final = ("filename", "onset", "offset", "event_label")
@@ -93,7 +101,7 @@ def read_recordings(
             f"{table} is not there; expected a folder with recordings and a table of {', '.join(_COLUMNS)}, divided by "
             "tabs, times in seconds"
         )
-    rows = list(_read_rows(table, folder, classes))
+    rows = [(line, _find(name, folder, f"{table}:{line}"), event) for line, name, event in _read_rows(table, classes)]
     media = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _MEDIA_SUFFIXES)
     if not media:
         raise DatasetError(f"{folder} holds no recording; expected files of {', '.join(sorted(_MEDIA_SUFFIXES))}")
@@ -111,6 +119,28 @@ def read_recordings(
     return RecordingFolder(folder, tuple(classes or sorted(counts)), recordings)
 
 
+def read_events(table: Path, classes: Sequence[str] | None = None) -> dict[str, tuple[TimedEvent, ...]]:
+    """Read a table by itself: what `labels.tsv` says, or what a model told in the same form.
+
+    Args:
+        table: columns as in `labels.tsv`.
+        classes: those that the events may have; None for any.
+
+    Returns:
+        Name of a recording -> its events, in order of start; whether there is such a file is not looked at.
+
+    Raises:
+        DatasetError: naming file and line: the table cannot be read, an event has no length or a class that is not
+            known.
+    """
+    events: dict[str, list[TimedEvent]] = {}
+    for _, name, event in _read_rows(table, classes):
+        events.setdefault(name, []).append(event)
+    return {
+        name: tuple(sorted(found, key=lambda event: (event.start_ms, event.end_ms))) for name, found in events.items()
+    }
+
+
 def write_labels(folder: Path, events: Mapping[str, Iterable[TimedEvent]]) -> None:
     """Write a folder's table, replacing one that is there.
 
@@ -126,8 +156,8 @@ def write_labels(folder: Path, events: Mapping[str, Iterable[TimedEvent]]) -> No
                 writer.writerow((name, event.start_ms / 1000, event.end_ms / 1000, event.event_class))
 
 
-def _read_rows(table: Path, folder: Path, classes: Sequence[str] | None) -> Iterator[tuple[int, Path, TimedEvent]]:
-    """Line, file and event of each row."""
+def _read_rows(table: Path, classes: Sequence[str] | None) -> Iterator[tuple[int, str, TimedEvent]]:
+    """Line, name of the file and event of each row."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, dialect=csv.excel_tab, strict=True)
@@ -136,27 +166,35 @@ def _read_rows(table: Path, folder: Path, classes: Sequence[str] | None) -> Iter
                 raise DatasetError(f"{table}:1: the columns are {header}, expected {list(_COLUMNS)}, divided by tabs")
             for row in reader:
                 if row:
-                    yield reader.line_num, *_read_row(row, f"{table}:{reader.line_num}", folder, classes)
+                    yield reader.line_num, *_read_row(row, f"{table}:{reader.line_num}", classes)
+    except OSError as error:
+        raise DatasetError(
+            f"{table} cannot be read: {error.strerror}; expected a table of {', '.join(_COLUMNS)}"
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{table} is not a table of UTF-8 text divided by tabs: {error}") from error
 
 
-def _read_row(row: list[str], where: str, folder: Path, classes: Sequence[str] | None) -> tuple[Path, TimedEvent]:
+def _read_row(row: list[str], where: str, classes: Sequence[str] | None) -> tuple[str, TimedEvent]:
     if len(row) != len(_COLUMNS):
         raise DatasetError(f"{where}: {len(row)} columns, expected {len(_COLUMNS)}: {', '.join(_COLUMNS)}")
     name, onset, offset, event_class = row
-    path = folder / name
-    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
-        raise DatasetError(f"{where}: {name!r} is no file in {folder}")
-    if path.suffix.lower() not in _MEDIA_SUFFIXES:
-        raise DatasetError(f"{where}: {name!r} is no recording; expected one of {', '.join(sorted(_MEDIA_SUFFIXES))}")
     start_ms, end_ms = _milliseconds(onset, where), _milliseconds(offset, where)
     if end_ms <= start_ms:
         raise DatasetError(f"{where}: the event ends at {offset} s and begins at {onset} s; it must end later")
     if not event_class or (classes is not None and event_class not in classes):
         known = f"one of {', '.join(classes)}" if classes else "a name"
         raise DatasetError(f"{where}: the class is {event_class!r}, expected {known}")
-    return path, TimedEvent(event_class, start_ms, end_ms)
+    return name, TimedEvent(event_class, start_ms, end_ms)
+
+
+def _find(name: str, folder: Path, where: str) -> Path:
+    path = folder / name
+    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+        raise DatasetError(f"{where}: {name!r} is no file in {folder}")
+    if path.suffix.lower() not in _MEDIA_SUFFIXES:
+        raise DatasetError(f"{where}: {name!r} is no recording; expected one of {', '.join(sorted(_MEDIA_SUFFIXES))}")
+    return path
 
 
 def _milliseconds(text: str, where: str) -> int:
