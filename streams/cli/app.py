@@ -21,6 +21,7 @@ _FAMILIES = (
     "streams.cli.store",
     "streams.cli.models",
     "streams.cli.evaluate",
+    "streams.cli.export",
     "streams.cli.dataset",
     "streams.cli.configuration",
 )

@@ -43,7 +43,7 @@ def distil(
     teacher.eval()
     student.eval()  # dropout would ask a smaller model to do more with less
     for epoch in range(epochs):
-        for rows in torch.randperm(len(present), generator=generator).split(_BATCH):
+        for rows in torch.split(torch.randperm(len(present), generator=generator), _BATCH):
             batch = tuple(tensor[rows] for tensor in inputs)
             kept = (torch.rand(present[rows].shape, generator=generator) >= _ABSENT_SHARE).float()
             view = present[rows] * kept
@@ -51,7 +51,7 @@ def distil(
                 wanted, _ = teacher.judge(batch, view)
             got, _ = student.judge(batch, view)
             optimiser.zero_grad()
-            _divergence(teacher, got, wanted).backward()
+            torch.autograd.backward(_divergence(teacher, got, wanted))
             optimiser.step()
         if told is not None:
             told(epoch + 1)
