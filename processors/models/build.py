@@ -83,6 +83,8 @@ def build_repository(
         return False
     if target.exists() and not _is_replaceable(target):
         raise ModelError(f"{target} is not empty and was not built here: it is left alone; name another folder")
+    if plan.fusion is not None and not plan.fusion.is_file():
+        raise ModelError(f"the fusion model {plan.fusion} is not there; expected a file as training writes it")
     fingerprint = _fingerprint(precision, plan)
     target.parent.mkdir(parents=True, exist_ok=True)
     workspace = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))

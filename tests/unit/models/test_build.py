@@ -127,6 +127,13 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     assert precious.read_text() == "years of work"
 
 
+def test_a_fusion_file_that_is_not_there_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"gone\.safetensors is not there"):
+        build_repository(tmp_path / "models", plan=ModelPlan(fusion=tmp_path / "gone.safetensors"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failed_build_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_repository: Path, _plan: object, _precision: object, _progress: object) -> None:
         raise ModelError("the graph differs")
