@@ -66,6 +66,8 @@ def export(
         raise typer.BadParameter("name either --fusion or --encoder")
     if fusion is not None and data is None:
         raise typer.BadParameter("--fusion needs --data, windows to calibrate and judge by")
+    if precision is Precision.FP16:
+        raise typer.BadParameter("half precision is made by `braid models build --precision fp16`")
     if encoder is not None and (calibration is None or prune is not None or precision is not Precision.INT8):
         raise typer.BadParameter("--encoder needs --calibration, and makes an eight-bit version only")
     console = Console(stderr=True)

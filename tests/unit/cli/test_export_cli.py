@@ -19,6 +19,7 @@ def export(*words):
         ((), "name either --fusion or --encoder"),
         (("--fusion", "f", "--encoder", "video"), "name either --fusion or --encoder"),
         (("--fusion", "f"), "--fusion needs --data"),
+        (("--fusion", "f", "--data", "d", "--precision", "fp16"), "half precision is made by"),
         (("--encoder", "video"), "--encoder needs --calibration"),
         (("--encoder", "video", "--calibration", ".", "--prune", "0.5"), "makes an eight-bit version only"),
     ],
