@@ -48,6 +48,7 @@ def halve(spec: ModelSpec, graph: Path, target: Path) -> None:
     )
     OnnxModel.graph_topological_sort(whole)
     halved = onnx.helper.make_model(whole, opset_imports=model.opset_import, ir_version=model.ir_version)
+    halved.metadata_props.extend(model.metadata_props)
     onnx.checker.check_model(halved)
     onnx.save(halved, target)
 

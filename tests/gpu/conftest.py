@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import onnxruntime
 import pytest
-from onnx import TensorProto, helper
 
-CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
+from tests.gpu.devices import CUDA, TENSORRT, require
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,15 +25,3 @@ def provider(request: pytest.FixtureRequest) -> str:
     """Each of the providers that compute on a GPU."""
     require(request.param)
     return str(request.param)
-
-
-def require(provider: str) -> None:
-    available = onnxruntime.get_available_providers()
-    if provider not in available:
-        pytest.skip(f"no CUDA device: ONNX Runtime has {', '.join(available)}, not {provider}; install onnxruntime-gpu")
-    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
-    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "g", value[:1], value[1:])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=[provider])
-    if provider not in session.get_providers():
-        pytest.skip(f"no CUDA device: {provider} is installed, but fell back to {', '.join(session.get_providers())}")

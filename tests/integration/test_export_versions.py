@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ from processors.datasets.windows import WindowItems, WindowSet, write_windows
 from processors.modality import Modality
 from processors.models.compression.windows import split_windows
 from processors.models.fusion import FusionShape, Task, TrainedFusion, make_fusion, save_trained
+from processors.models.signature import CLASSES_PROPERTY
 from streams.cli.app import command_line
 
 pytestmark = pytest.mark.integration
@@ -100,6 +102,13 @@ def test_every_version_is_a_graph_that_triton_takes_beside_the_live_one(folder, 
             )
         )
     assert len(signatures) == 1
+
+
+def test_every_version_names_the_classes_that_it_answers(folder, report):
+    """A version of other classes than the live one's is refused at deployment."""
+    for name in report["variants"]:
+        session = onnxruntime.InferenceSession(folder / "out" / name / "model.onnx", providers=["CPUExecutionProvider"])
+        assert json.loads(session.get_modelmeta().custom_metadata_map[CLASSES_PROPERTY]) == list(CLASSES)
 
 
 def test_smaller_versions_are_smaller(report):
