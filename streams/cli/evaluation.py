@@ -32,7 +32,7 @@ def mapped_errors() -> Iterator[None]:
     except ModelError as error:
         raise ConfigurationError(str(error), code="configuration.models") from error
     except ImportError as error:
-        raise ConfigurationError(f"{error}; `braid evaluate` needs `pip install braid[train]`") from error
+        raise ConfigurationError(f"{error}; this command needs `pip install braid[train]`") from error
 
 
 def write_page(path: Path, title: str, report: "ClassificationReport", facts: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from processors.modality import Modality
-from processors.models.plan import ModelPlan
+from processors.models.plan import Device, Instances, ModelPlan
 from processors.models.precision import Precision
 from streams.settings.document import DocumentSource
 
@@ -123,7 +123,11 @@ class ModelSettings(_Section):
     repository: Path | None = None
     """Model repository that `braid up` serves; empty: built into `data_dir`."""
     precision: Precision = Precision.INT8
-    """Numbers that the built encoders compute in: `int8` on CPUs, `fp32` on GPUs."""
+    """Numbers that the built encoders compute in: `int8` on CPUs, `fp16` on GPUs, `fp32` to compare with."""
+    instances: Annotated[int, Field(ge=1, le=16)] = 1
+    """Copies of each network that Triton runs at the same time, on each GPU or on the CPU."""
+    device: Device = Device.AUTO
+    """Where they run: `auto` (GPUs if there are any), `gpu`, or `cpu`."""
     fusion_file: Path | None = None
     """Trained fusion model that the repository is built with, of any kind, for any classes; empty: the shipped one."""
     encoders: EncoderSettings = EncoderSettings()
@@ -140,7 +144,8 @@ class ModelSettings(_Section):
     def plan(self) -> ModelPlan:
         """What the repository is built from where it is not what is shipped."""
         encoders = self.encoders
-        return ModelPlan(self.fusion_file, encoders.video, encoders.audio, encoders.transcript)
+        instances = Instances(self.instances, self.device)
+        return ModelPlan(self.fusion_file, encoders.video, encoders.audio, encoders.transcript, instances)
 
 
 class LimitSettings(_Section):

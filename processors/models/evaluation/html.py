@@ -1,14 +1,12 @@
 """The report of an evaluation as one HTML page: tables, and plots inside it, so that it can be sent on as it is."""
 
-import io
 from collections.abc import Mapping
 from typing import Final
 
 from jinja2 import Environment
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from processors.models.evaluation._svg import as_svg, canvas
 from processors.models.evaluation.classification import ClassificationReport
 
 __all__ = ["render_html"]
@@ -71,7 +69,7 @@ def render_html(title: str, report: ClassificationReport, facts: Mapping[str, st
 
 def _draw_confusion(report: ClassificationReport) -> Markup:
     side = 2.0 + 0.45 * len(report.classes)
-    figure, axes = _canvas(side, side)
+    figure, axes = canvas(side, side)
     axes.imshow(report.confusion, cmap="Blues")
     names = list(report.classes)
     axes.set_xticks(range(len(names)), names, rotation=90)
@@ -83,11 +81,11 @@ def _draw_confusion(report: ClassificationReport) -> Markup:
             if count:
                 shade = "white" if count > most / 2 else "black"
                 axes.text(column, row, str(count), ha="center", va="center", color=shade)
-    return _as_svg(figure)
+    return as_svg(figure)
 
 
 def _draw_reliability(report: ClassificationReport) -> Markup:
-    figure, axes = _canvas(4.5, 4.5)
+    figure, axes = canvas(4.5, 4.5)
     axes.plot([0, 1], [0, 1], color="#8c959f", linewidth=1)
     count = sum(entry.count for entry in report.reliability)
     axes.scatter(
@@ -98,16 +96,4 @@ def _draw_reliability(report: ClassificationReport) -> Markup:
         alpha=0.7,
     )
     axes.set(xlabel="stated probability", ylabel="share that came true", xlim=(0, 1.03), ylim=(-0.03, 1.03))
-    return _as_svg(figure)
-
-
-def _canvas(width_in: float, height_in: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    return figure, figure.subplots()
-
-
-def _as_svg(figure: Figure) -> Markup:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    drawn = buffer.getvalue()
-    return Markup(drawn[drawn.index("<svg") :])  # noqa: S704 - made here, and matplotlib escapes the names of classes
+    return as_svg(figure)
