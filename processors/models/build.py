@@ -39,7 +39,7 @@ _VERSION: Final = "1"
 
 _HERE: Final = Path(__file__).parent
 
-_SOURCES: Final = ("*.py", "fusion/*.py", "text_tokenizer/*.py", "weights/*")
+_SOURCES: Final = ("*.py", "fusion/*.py", "hub/*.py", "text_tokenizer/*.py", "weights/*")
 """The files of this package that decide what is built."""
 
 _PACKAGES: Final = (
@@ -49,7 +49,9 @@ _PACKAGES: Final = (
     "onnx",
     "onnxruntime",
     "onnxscript",
+    "tokenizers",
     "torch",
+    "torchaudio",
     "transformers",
 )
 
@@ -156,7 +158,7 @@ def _fill(repository: Path, plan: ModelPlan, precision: Precision, progress: Pro
             floats.unlink()
     tokenizer = repository / TEXT_TOKENIZER.name / _VERSION
     shutil.copyfile(_HERE / "text_tokenizer" / "model.py", tokenizer / "model.py")
-    shutil.copyfile(networks.text_weights_path() / "tokenizer.json", tokenizer / "tokenizer.json")
+    shutil.copyfile(networks.find_tokenizer(plan), tokenizer / "tokenizer.json")
 
 
 def _fingerprint(precision: Precision, plan: ModelPlan) -> str:

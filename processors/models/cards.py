@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["CARDS"]
+__all__ = ["CARDS", "CHECKPOINT_CARDS", "PROMPTS_CARD"]
 
 CARDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -62,3 +62,43 @@ negative) when that modality is left out. `embedding`: the window as a whole.
 """,
     }
 )
+
+CHECKPOINT_CARDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "video_encoder": """\
+Sees one frame. The checkpoint {checkpoint}, whose licence and limits hold here, too.
+
+Frames come as the camera's picture squeezed to a square, 8-bit RGB; the checkpoint's own resampling,
+cut and normalisation are part of the graph. `embedding` is what texts are compared with, where it
+was trained together with texts, scaled to length 1. `cells` are its patches, averaged over a grid of
+5 by 5 and projected at random to 40 values.
+""",
+        "audio_encoder": """\
+Hears one second. The checkpoint {checkpoint}, whose licence and limits hold here, too. Its
+spectrogram is part of the graph. `embedding` is scaled to length 1.
+""",
+        "text_tokenizer": """\
+Splits text into the tokens of `text_encoder_onnx`, by the tokenizer of {checkpoint}. Runs in Triton's
+Python backend and needs the package `tokenizers`, which NVIDIA's image does not carry: add it there
+with `pip install tokenizers`. Text that is not UTF-8 is an error of its own request; empty text is
+fine.
+""",
+        "text_encoder_onnx": """\
+Understands one sentence or segment, as tokens. The checkpoint {checkpoint}, whose licence and limits
+hold here, too; its embedding is scaled to length 1. Callers use the ensemble `text_encoder`, which
+takes text.
+""",
+    }
+)
+"""What takes the place of a card where the model is made of a checkpoint."""
+
+PROMPTS_CARD: Final = """\
+Compares the items of one window with texts, by the checkpoints that encode them; never trained. Each
+item brings its embedding, its time, which says nothing here, and its weight: the fraction of it that
+lies in the window, 0 for padding. A modality whose weights are all 0 is missing.
+
+`probabilities`: one per class that texts describe, in the order of `labels.txt`; classes are not
+exclusive. `contributions`: rows video, audio, transcript; how much each probability falls when that
+modality is left out. `embedding`: the window as a whole, projected at random.
+"""
+"""What takes the place of the fusion model's card where classes are given as texts."""

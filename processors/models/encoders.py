@@ -26,6 +26,7 @@ __all__ = [
     "EfficientNetLite0",
     "FrameEncoder",
     "TextEncoder",
+    "area_pooling",
     "image_weights_path",
     "text_weights_path",
 ]
@@ -85,8 +86,8 @@ class FrameEncoder(nn.Module):
         super().__init__()
         self.network = EfficientNetLite0()
         rows, columns, _ = CELLS_SHAPE
-        self.register_buffer("_pool_rows", _area_pooling(28, rows), persistent=False)
-        self.register_buffer("_pool_columns", _area_pooling(28, columns).T.contiguous(), persistent=False)
+        self.register_buffer("_pool_rows", area_pooling(28, rows), persistent=False)
+        self.register_buffer("_pool_columns", area_pooling(28, columns).T.contiguous(), persistent=False)
         self.eval()
 
     def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -214,7 +215,7 @@ def _load_weights(path: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
-def _area_pooling(size: int, cells: int) -> torch.Tensor:
+def area_pooling(size: int, cells: int) -> torch.Tensor:
     """A matrix [cells, size] that averages `size` values into equal shares, exact where a share splits a value."""
     edges = torch.arange(cells + 1, dtype=torch.float64) * size / cells
     starts = torch.arange(size, dtype=torch.float64)

@@ -150,7 +150,6 @@ def _torch(batch: dict[str, npt.NDArray[Any]]) -> tuple[torch.Tensor, ...]:
 
 def _rename_clashes(graph: onnx_ir.Graph, output_names: set[str]) -> None:
     """Gives inner values that happen to be called like an output another name; ONNX wants names to be unique."""
-    for node in graph:
-        for value in node.outputs:
-            if value.name in output_names and not value.is_graph_output():
-                value.name = f"{value.name}.inner"
+    for value in (*graph.initializers.values(), *(value for node in graph for value in node.outputs)):
+        if value.name in output_names and not value.is_graph_output():
+            value.name = f"{value.name}.inner"

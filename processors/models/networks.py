@@ -1,20 +1,36 @@
 """The network behind each ONNX model of a repository."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, cast
 
 from torch import nn
 
 from processors.errors import ModelError
 from processors.modality import Modality
+from processors.models.cards import CHECKPOINT_CARDS, PROMPTS_CARD
 from processors.models.encoders import AudioEncoder, FrameEncoder, TextEncoder, text_weights_path
-from processors.models.fusion import ServedFusion, facts_of, load_fusion, load_trained
+from processors.models.fusion import PromptFusion, ServedFusion, facts_of, load_fusion, load_trained
+from processors.models.hub.checkpoint import TOKENIZER_NAME, find_checkpoint
+from processors.models.hub.encoders import load_encoder
+from processors.models.hub.prompts import encode_prompts
+from processors.models.hub.tokens import find_tokenizer as find_own_tokenizer
 from processors.models.plan import ModelPlan
 from processors.models.served import ServedFacts, shipped_facts
-from processors.models.spec import AUDIO_ENCODER, EMBEDDING_DIMS, FUSION, TEXT_ENCODER_ONNX, VIDEO_ENCODER
+from processors.models.spec import (
+    AUDIO_ENCODER,
+    CONTRIBUTION_ORDER,
+    EMBEDDING_DIMS,
+    FUSION,
+    MAX_TOKENS,
+    TEXT_ENCODER_ONNX,
+    TEXT_TOKENIZER,
+    VIDEO_ENCODER,
+)
 
-__all__ = ["is_shipped", "load_network", "read_facts", "text_weights_path"]
+__all__ = ["find_tokenizer", "is_shipped", "load_network", "read_facts"]
 
 _SHIPPED: Final = ModelPlan()
 
@@ -51,18 +67,28 @@ def load_network(model: str, plan: ModelPlan = _SHIPPED) -> nn.Module:
     """
     if model not in _LOADERS:
         raise ModelError(f"no network for the model {model!r}; expected one of {', '.join(sorted(_LOADERS))}")
-    if is_shipped(model, plan):
-        return _LOADERS[model]()
-    if plan.fusion is not None and model == FUSION.name:
-        return ServedFusion(load_trained(plan.fusion).model).eval()
-    raise _not_loaded(plan, _ENCODED[model])
+    if model == FUSION.name:
+        return _load_fusion(plan)
+    checkpoint = plan.checkpoint_of(_ENCODED[model])
+    return _LOADERS[model]() if checkpoint is None else load_encoder(checkpoint, _ENCODED[model])
 
 
 def is_shipped(model: str, plan: ModelPlan) -> bool:
     """Whether a plan leaves a model as it is shipped."""
     if model == FUSION.name:
-        return plan.fusion is None
+        return plan.fusion is None and plan.prompts is None
     return plan.checkpoint_of(_ENCODED[model]) is None
+
+
+def find_tokenizer(plan: ModelPlan) -> Path:
+    """The `tokenizer.json` that belongs to the text encoder.
+
+    Raises:
+        ModelError: the checkpoint has none.
+    """
+    if plan.transcript is None:
+        return text_weights_path() / TOKENIZER_NAME
+    return find_own_tokenizer(find_checkpoint(plan.transcript))
 
 
 def read_facts(plan: ModelPlan) -> ServedFacts:
@@ -71,25 +97,55 @@ def read_facts(plan: ModelPlan) -> ServedFacts:
     Raises:
         ModelError: a checkpoint or the fusion model cannot be read, or they do not fit each other.
     """
-    dims = {modality: _dim_of(plan, modality) for modality in Modality}
+    dims, max_tokens = _sizes(plan)
     if plan.fusion is not None:
-        return facts_of(load_trained(plan.fusion), dims, plan.fusion)
-    if dims != dict(EMBEDDING_DIMS):
+        facts = facts_of(load_trained(plan.fusion), dims, plan.fusion)
+    elif plan.prompts is not None:
+        classes = tuple(plan.prompts.classes)
+        facts = ServedFacts(dims, classes, dict.fromkeys(classes, plan.prompts.threshold))
+    elif dims != dict(EMBEDDING_DIMS):
         raise ModelError(
-            f"the shipped fusion network takes embeddings of {dict(EMBEDDING_DIMS)}, these encoders give {dims}; train "
-            "one on what they give, and name its file (models.fusion_file)"
+            f"the shipped fusion network takes embeddings of {_listed(EMBEDDING_DIMS)}, these encoders give "
+            f"{_listed(dims)}; train one on what they give and name its file (models.fusion_file), or describe the "
+            "event classes by texts (models.prompts)"
         )
-    return shipped_facts()
+    else:
+        facts = shipped_facts()
+    return replace(facts, max_tokens=max_tokens, cards=_cards(plan))
 
 
-def _dim_of(plan: ModelPlan, modality: Modality) -> int:
-    if plan.checkpoint_of(modality) is not None:
-        raise _not_loaded(plan, modality)
-    return EMBEDDING_DIMS[modality]
+def _cards(plan: ModelPlan) -> dict[str, str]:
+    made = {model: plan.checkpoint_of(modality) for model, modality in _ENCODED.items()}
+    made[TEXT_TOKENIZER.name] = plan.transcript
+    cards = {
+        model: CHECKPOINT_CARDS[model].format(checkpoint=checkpoint)
+        for model, checkpoint in made.items()
+        if checkpoint is not None
+    }
+    return cards if plan.prompts is None else cards | {FUSION.name: PROMPTS_CARD}
 
 
-def _not_loaded(plan: ModelPlan, modality: Modality) -> ModelError:
-    return ModelError(
-        f"models.encoders.{modality} is {plan.checkpoint_of(modality)}: encoders from checkpoints cannot be built yet; "
-        "leave it empty for the shipped one"
-    )
+def _load_fusion(plan: ModelPlan) -> nn.Module:
+    if plan.fusion is not None:
+        return ServedFusion(load_trained(plan.fusion).model).eval()
+    if plan.prompts is not None:
+        dims, _ = _sizes(plan)
+        by_name = {modality.value: dims[modality] for modality in CONTRIBUTION_ORDER}
+        return PromptFusion(by_name, encode_prompts(plan, plan.prompts))
+    return load_fusion()
+
+
+def _sizes(plan: ModelPlan) -> tuple[dict[Modality, int], int]:
+    """Lengths of embeddings, and how many tokens of a text are read."""
+    dims, max_tokens = dict(EMBEDDING_DIMS), MAX_TOKENS
+    for modality in Modality:
+        checkpoint = plan.checkpoint_of(modality)
+        if checkpoint is not None:
+            encoder = cast("Any", load_encoder(checkpoint, modality))
+            dims[modality] = encoder.dim
+            max_tokens = getattr(encoder, "max_tokens", max_tokens)
+    return dims, max_tokens
+
+
+def _listed(dims: Mapping[Modality, int]) -> str:
+    return ", ".join(f"{modality} [{dim}]" for modality, dim in dims.items())

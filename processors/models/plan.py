@@ -1,13 +1,15 @@
 """What a model repository is built from, where it is not what is shipped. Read without any framework."""
 
 import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from processors.modality import Modality
 
-__all__ = ["Device", "Instances", "ModelPlan"]
+__all__ = ["Device", "Instances", "ModelPlan", "PromptPlan"]
 
 
 class Device(StrEnum):
@@ -35,6 +37,21 @@ class Instances:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptPlan:
+    """Event classes that are given as texts.
+
+    Attributes:
+        classes: class -> texts that describe it, at least one.
+        background: texts that describe anything, at least one.
+        threshold: probability from which a class counts as an event.
+    """
+
+    classes: Mapping[str, tuple[str, ...]]
+    background: tuple[str, ...]
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPlan:
     """Which networks a repository serves; None is the shipped one.
 
@@ -43,6 +60,7 @@ class ModelPlan:
         video: checkpoint of the frame encoder, a folder or a name that its library knows; the others alike.
         audio: of the audio encoder.
         transcript: of the text encoder.
+        prompts: texts that take the place of a trained fusion model.
         instances: how often each network runs, and where.
     """
 
@@ -50,6 +68,7 @@ class ModelPlan:
     video: str | None = None
     audio: str | None = None
     transcript: str | None = None
+    prompts: PromptPlan | None = None
     instances: Instances = Instances()
 
     def checkpoint_of(self, modality: Modality) -> str | None:
@@ -65,9 +84,12 @@ class ModelPlan:
         found = {}
         if self.fusion is not None:
             found["fusion"] = _digest(self.fusion)
+        if self.prompts is not None:
+            prompts = self.prompts
+            found["prompts"] = json.dumps([list(prompts.classes.items()), prompts.background, prompts.threshold])
         for modality in Modality:
             if (checkpoint := self.checkpoint_of(modality)) is not None:
-                found[modality.value] = f"{checkpoint} {_list_files(Path(checkpoint))}".strip()
+                found[modality.value] = f"{checkpoint} {_list_files(Path(checkpoint).expanduser())}".strip()
         if self.instances != Instances():
             found["instances"] = f"{self.instances.count} {self.instances.device}"
         return found

@@ -6,14 +6,14 @@ classes, needs no other worker.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
 from processors.errors import ModelError
 from processors.modality import Modality
 from processors.models.labels import load_thresholds
-from processors.models.spec import EMBEDDING_DIMS, EVENT_CLASSES, ModelSpec, make_specs
+from processors.models.spec import EMBEDDING_DIMS, EVENT_CLASSES, MAX_TOKENS, ModelSpec, make_specs
 
 __all__ = ["ServedFacts", "read_parameters", "shipped_facts"]
 
@@ -29,6 +29,8 @@ class ServedFacts:
         dims: length of one item's embedding, for every modality.
         classes: what the probabilities are of, in order.
         thresholds: event class -> probability from which it counts as an event. A class without one never does.
+        max_tokens: longer texts are cut; only known where a repository is built, as are the cards.
+        cards: model -> what a person should know about it, where that is not what is shipped.
 
     Raises:
         ModelError: there is no class, one is empty, has a line break or is named twice; there is no threshold, one is
@@ -38,6 +40,8 @@ class ServedFacts:
     dims: Mapping[Modality, int]
     classes: tuple[str, ...]
     thresholds: Mapping[str, float]
+    max_tokens: int = field(default=MAX_TOKENS, compare=False)
+    cards: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         are_lines = all(name and name.isprintable() and name == name.strip() for name in self.classes)
@@ -62,7 +66,7 @@ class ServedFacts:
 
     def make_specs(self) -> Mapping[str, ModelSpec]:
         """The models of the repository."""
-        return make_specs(self.dims, self.classes, self.parameters)
+        return make_specs(self.dims, self.classes, self.parameters, self.max_tokens)
 
 
 def shipped_facts() -> ServedFacts:

@@ -37,9 +37,11 @@ def render_skeleton(facts: ServedFacts | None = None, instances: Instances = _ON
         Path inside the repository -> text; the same at each call.
     """
     files: dict[str, str] = {}
-    for spec in (facts or shipped_facts()).make_specs().values():
+    facts = facts or shipped_facts()
+    cards = {**CARDS, **facts.cards}
+    for spec in facts.make_specs().values():
         files[f"{spec.name}/config.pbtxt"] = render_config(_place(spec, instances))
-        files[f"{spec.name}/README.md"] = _render_readme(spec)
+        files[f"{spec.name}/README.md"] = _render_readme(spec, cards[spec.name])
         for labels in spec.labels.values():
             files[f"{spec.name}/{LABELS_FILENAME}"] = "".join(f"{label}\n" for label in labels)
     return files
@@ -65,10 +67,10 @@ def _place(spec: ModelSpec, instances: Instances) -> ModelSpec:
     return replace(spec, instance_count=instances.count, instance_kind=_KINDS[instances.device])
 
 
-def _render_readme(spec: ModelSpec) -> str:
+def _render_readme(spec: ModelSpec, card: str) -> str:
     rows = [_row("input", tensor) for tensor in spec.inputs] + [_row("output", tensor) for tensor in spec.outputs]
     table = "\n".join(["| | name | type | shape |", "|---|---|---|---|", *rows])
-    return f"# {spec.name}\n\n{CARDS[spec.name]}\n{table}\n\nAt most {spec.max_batch_size} rows in a request.\n"
+    return f"# {spec.name}\n\n{card}\n{table}\n\nAt most {spec.max_batch_size} rows in a request.\n"
 
 
 def _row(direction: str, tensor: TensorSpec) -> str:

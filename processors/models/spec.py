@@ -68,7 +68,7 @@ MAX_FRAMES: Final = 32
 MAX_CHUNKS: Final = 16
 MAX_SEGMENTS: Final = 16
 MAX_TOKENS: Final = 256
-"""Longer texts are cut: the length the text encoder was trained for."""
+"""Longer texts are cut: the length the shipped text encoder was trained for, and the most of any other."""
 
 CELLS_SHAPE: Final = (5, 5, 40)
 """Rows, columns and channels of a frame's `cells`."""
@@ -194,6 +194,7 @@ def make_specs(
     dims: Mapping[Modality, int] = EMBEDDING_DIMS,
     classes: Sequence[str] = EVENT_CLASSES,
     fusion_parameters: Mapping[str, str] = MappingProxyType({}),
+    max_tokens: int = MAX_TOKENS,
 ) -> Mapping[str, ModelSpec]:
     """Every model of a repository, in an order in which each comes after those that it is made of.
 
@@ -201,8 +202,9 @@ def make_specs(
         dims: length of one item's embedding, for every modality.
         classes: what the fusion model's probabilities are of, in order.
         fusion_parameters: settings that stand in the configuration of the fusion model.
+        max_tokens: longer texts are cut.
     """
-    text_encoder, *text_parts = _text_models(dims[Modality.TRANSCRIPT])
+    text_encoder, *text_parts = _text_models(dims[Modality.TRANSCRIPT], max_tokens)
     specs = (
         ModelSpec(
             name="video_encoder",
@@ -229,7 +231,7 @@ def _embedding(dim: int) -> TensorSpec:
     return TensorSpec("embedding", "FP32", (dim,))
 
 
-def _text_models(dim: int) -> tuple[ModelSpec, ModelSpec, ModelSpec]:
+def _text_models(dim: int, max_tokens: int) -> tuple[ModelSpec, ModelSpec, ModelSpec]:
     """The ensemble that takes text, and its parts in order."""
     tokens = (TensorSpec("input_ids", "INT64", (-1,)), TensorSpec("attention_mask", "INT64", (-1,)))
     tokenizer = ModelSpec(
@@ -239,7 +241,7 @@ def _text_models(dim: int) -> tuple[ModelSpec, ModelSpec, ModelSpec]:
         backend="python",
         max_batch_size=64,
         instance_kind="KIND_CPU",
-        parameters=MappingProxyType({"max_tokens": str(MAX_TOKENS)}),
+        parameters=MappingProxyType({"max_tokens": str(max_tokens)}),
     )
     network = ModelSpec(
         name="text_encoder_onnx",

@@ -25,6 +25,9 @@ sources: {}
 #    modalities: {transcript: absent}
 """
 
+_WIDTH = 1000
+"""Characters; a value stands on one line."""
+
 
 def render_example() -> str:
     """All settings as commented YAML; reading it gives the defaults."""
@@ -35,7 +38,7 @@ def render_example() -> str:
         elif isinstance(field.default, BaseModel):
             lines.extend([f"{name}:", *_section(field.default, "  "), ""])
         else:
-            lines.extend([f"# {field.description}", f"{name}: {_scalar(field.default)}", ""])
+            lines.extend([f"# {field.description}", f"{name}: {_inline(field.default)}", ""])
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -47,9 +50,9 @@ def _section(section: BaseModel, indent: str) -> Iterator[str]:
             yield f"{indent}{name}:"
             yield from _section(value, indent + "  ")
         else:
-            yield f"{indent}{name}: {_scalar(value)}"
+            yield f"{indent}{name}: {_inline(value)}"
 
 
-def _scalar(value: Any) -> str:
-    plain = value if value is None or isinstance(value, int | float | bool) else str(value)
-    return yaml.safe_dump(plain, default_flow_style=True).removesuffix("\n").removesuffix("\n...")
+def _inline(value: Any) -> str:
+    plain = value if value is None or isinstance(value, int | float | list | dict) else str(value)
+    return yaml.safe_dump(plain, default_flow_style=True, width=_WIDTH).removesuffix("\n").removesuffix("\n...")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from processors.modality import Modality
-from processors.models.plan import Device, Instances, ModelPlan
+from processors.models.plan import Device, Instances, ModelPlan, PromptPlan
 from processors.models.precision import Precision
 from streams.settings.document import DocumentSource
 
@@ -110,11 +110,12 @@ class EncoderSettings(_Section):
     """Checkpoints that the repository is built with in place of the shipped encoders."""
 
     video: str | None = None
-    """Frames to embeddings: a folder, or a name that is downloaded; empty: the shipped encoder, as for the others."""
+    """Frames to embeddings, of CLIP or SigLIP kind: a folder, or `owner/name@revision` on the Hugging Face hub; empty:
+    the shipped encoder, as for the others."""
     audio: str | None = None
-    """One second of sound to an embedding."""
+    """One second of sound to an embedding, of AST or CLAP kind."""
     transcript: str | None = None
-    """Text to an embedding."""
+    """Text to an embedding, of BERT or MiniLM kind, or a text half of CLIP, SigLIP or CLAP."""
 
 
 class ModelSettings(_Section):
@@ -131,6 +132,20 @@ class ModelSettings(_Section):
     fusion_file: Path | None = None
     """Trained fusion model that the repository is built with, of any kind, for any classes; empty: the shipped one."""
     encoders: EncoderSettings = EncoderSettings()
+    prompts: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
+    """Event class -> texts that describe it, in place of a trained fusion model; needs an encoder of CLIP or SigLIP
+    kind for video, or of CLAP kind for audio."""
+    prompt_background: Annotated[list[str], Field(min_length=1)] = [
+        "a photo",
+        "a scene",
+        "an ordinary scene",
+        "a sound",
+        "background noise",
+        "silence",
+    ]
+    """Texts that describe anything; a class must fit better than these. SigLIP does not look at them."""
+    prompt_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Probability from which a class of `prompts` counts as an event."""
     video_encoder: str = "video_encoder"
     """Frames to embeddings."""
     audio_encoder: str = "audio_encoder"
@@ -143,9 +158,23 @@ class ModelSettings(_Section):
     @property
     def plan(self) -> ModelPlan:
         """What the repository is built from where it is not what is shipped."""
-        encoders = self.encoders
+        encoders, prompts = self.encoders, None
+        if self.prompts:
+            classes = {name: tuple(texts) for name, texts in self.prompts.items()}
+            prompts = PromptPlan(classes, tuple(self.prompt_background), self.prompt_threshold)
         instances = Instances(self.instances, self.device)
-        return ModelPlan(self.fusion_file, encoders.video, encoders.audio, encoders.transcript, instances)
+        return ModelPlan(
+            self.fusion_file, encoders.video, encoders.audio, encoders.transcript, prompts=prompts, instances=instances
+        )
+
+    @model_validator(mode="after")
+    def _one_fusion(self) -> Self:
+        if self.fusion_file is not None and self.prompts:
+            raise ValueError(
+                f"fusion_file is {self.fusion_file} and prompts name {', '.join(self.prompts)}: only one of both can "
+                "decide what an event is; leave the other empty"
+            )
+        return self
 
 
 class LimitSettings(_Section):

@@ -10,6 +10,7 @@ from processors.models.fusion.files import TrainedFusion, load_trained, save_tra
 from processors.models.fusion.kinds import FUSION_KINDS, make_fusion
 from processors.models.fusion.model import FusionAnswer, FusionModel, FusionShape, Task
 from processors.models.fusion.network import FUSION_WEIGHTS_PATH, FusionNetwork, load_fusion
+from processors.models.fusion.prompts import PromptFusion, Prompts
 from processors.models.fusion.served import EVENT_TASK, ServedFusion, facts_of
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "FusionModel",
     "FusionNetwork",
     "FusionShape",
+    "PromptFusion",
+    "Prompts",
     "ServedFusion",
     "Task",
     "TrainedFusion",
