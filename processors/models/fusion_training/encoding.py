@@ -57,8 +57,11 @@ class Encoders:
         """Float32 [N, 1280] of mono sound at 16 kHz, cut into whole seconds, rounded to 16 bits as a recording is."""
         rounded = np.round(sound * 32767).astype(np.int16).astype(np.float32) / 32768
         seconds = len(sound) // AUDIO_RATE_HZ
-        chunks = rounded[: seconds * AUDIO_RATE_HZ].reshape(seconds, AUDIO_RATE_HZ)
-        return self._run(self._audio, "samples", chunks)
+        return self.encode_seconds(rounded[: seconds * AUDIO_RATE_HZ].reshape(seconds, AUDIO_RATE_HZ))
+
+    def encode_seconds(self, seconds: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Float32 [N, 1280] of seconds of mono sound, float32 [N, 16000]."""
+        return self._run(self._audio, "samples", seconds)
 
     def encode_lines(self, lines: list[str]) -> npt.NDArray[np.float32]:
         """Float32 [N, 384] of lines of text."""

@@ -1,0 +1,77 @@
+"""The folder of one training: what lies where in it, and whose it is."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from processors.errors import ModelError
+
+__all__ = ["RunFolder"]
+
+_CLAIM: Final = "run.json"
+
+
+class RunFolder:
+    """Made where it is not there.
+
+    Args:
+        path: of the folder.
+        claim: what the training is made of; all of it decides what comes out.
+
+    Raises:
+        ModelError: a training of something else is in the folder already.
+    """
+
+    def __init__(self, path: Path, claim: Mapping[str, Any]) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        own = json.loads(json.dumps(claim))
+        try:
+            found = json.loads((path / _CLAIM).read_bytes())
+        except FileNotFoundError:
+            self.write(_CLAIM, json.dumps(own, indent=2) + "\n")
+            return
+        except ValueError as error:
+            raise ModelError(f"{path / _CLAIM} is damaged ({error}); name another folder (`out`)") from error
+        if different := sorted(_differences(found, own)):
+            raise ModelError(
+                f"{path} holds a training with another {', '.join(different)}; name another folder (`out`), or remove "
+                "this one"
+            )
+
+    @property
+    def weights(self) -> Path:
+        """The trained model."""
+        return self.path / "fusion.safetensors"
+
+    @property
+    def windows(self) -> Path:
+        """The windows of encoded recordings."""
+        return self.path / "windows.npz"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the loop keeps what a crash must not lose, and TensorBoard's events."""
+        return self.path / "checkpoints"
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file that is there whole or not at all."""
+        part = self.path / f".{name}.part"
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        return part.replace(self.path / name)
+
+
+def _differences(found: Any, own: Any, path: tuple[str, ...] = ()) -> list[str]:
+    """The keys, dotted, in which two trees differ."""
+    if isinstance(found, dict) and isinstance(own, dict):
+        return [
+            key
+            for name in found.keys() | own.keys()
+            for key in _differences(found.get(name), own.get(name), (*path, name))
+        ]
+    return [] if found == own else [".".join(path) or "content"]
