@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from processors.models.training.plan import TrainingPlan
     from processors.models.training.recordings import ItemEncoder, RecordedItem
 
-__all__ = ["register"]
+__all__ = ["read_recorded_items", "register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +53,7 @@ def train(
 
         trained = train_plan(
             plan,
-            RecordingTools(read=lambda path: _read(path, plan), open_encoder=_open_encoder),
+            RecordingTools(read=lambda path: read_recorded_items(path, plan), open_encoder=_open_encoder),
             told=lambda step: console.print(f"[dim]train:[/] {step}", highlight=False),
             is_shown=console.is_terminal,
         )
@@ -69,7 +69,7 @@ def train(
     )
 
 
-def _read(path: Path, plan: "TrainingPlan") -> "Iterator[RecordedItem]":
+def read_recorded_items(path: Path, plan: "TrainingPlan") -> "Iterator[RecordedItem]":
     """The items of a media file, as `braid ingest` would send them."""
     from processors.models.training.recordings import RecordedItem
     from streams.ingest import ReadOptions, open_media, read_items

@@ -59,13 +59,19 @@ def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told) -> Training
         return TrainingData(windows, digest, RunFolder(plan.out, claim | {"data_sha256": digest}))
     recordings = read_recordings(plan.data, plan.classes or None, plan.modalities)
     digest = _digest(recordings)
-    models = digest_models(plan.recordings.models)
-    folder = RunFolder(plan.out, claim | {"data_sha256": digest, "models_sha256": models})
-    if not folder.windows.exists():
+    made_of = {
+        "recordings": plan.recordings.model_dump(mode="json", exclude={"models"}),
+        "classes": recordings.classes,
+        "modalities": plan.modalities,
+        "data_sha256": digest,
+        "models_sha256": digest_models(plan.recordings.models),
+    }
+    folder = RunFolder(plan.out, claim | made_of)
+    if not folder.holds_windows(made_of):
         encoder = tools.open_encoder(plan.recordings.models)
         part = folder.path / "part.npz"
         write_windows(encode_recordings(recordings, plan.recordings, encoder, tools.read, told), part)
-        part.replace(folder.windows)
+        folder.keep_windows(part, made_of)
     # Always as they were written, rounded to float16: training that goes on sees what it saw before.
     return TrainingData(read_windows(folder.windows), digest, folder)
 

@@ -11,6 +11,7 @@ from processors.errors import ModelError
 __all__ = ["RunFolder"]
 
 _CLAIM: Final = "run.json"
+_WINDOWS_CLAIM: Final = "windows.json"
 
 
 class RunFolder:
@@ -26,20 +27,28 @@ class RunFolder:
 
     def __init__(self, path: Path, claim: Mapping[str, Any]) -> None:
         self.path = path
+        self._claim = json.loads(json.dumps(claim))
         path.mkdir(parents=True, exist_ok=True)
-        own = json.loads(json.dumps(claim))
-        try:
-            found = json.loads((path / _CLAIM).read_bytes())
-        except FileNotFoundError:
-            self.write(_CLAIM, json.dumps(own, indent=2) + "\n")
-            return
-        except ValueError as error:
-            raise ModelError(f"{path / _CLAIM} is damaged ({error}); name another folder (`out`)") from error
-        if different := sorted(_differences(found, own)):
+        found = self._read(_CLAIM)
+        if found is not None and (different := sorted(_differences(found, self._claim))):
             raise ModelError(
                 f"{path} holds a training with another {', '.join(different)}; name another folder (`out`), or remove "
                 "this one"
             )
+
+    def claim(self) -> None:
+        """Take the folder for this training, which can now begin."""
+        self.write(_CLAIM, _as_text(self._claim))
+
+    def holds_windows(self, made_of: Mapping[str, Any]) -> bool:
+        """Whether `windows` is there, and was made of this."""
+        return self.windows.exists() and self._read(_WINDOWS_CLAIM) == json.loads(json.dumps(made_of))
+
+    def keep_windows(self, part: Path, made_of: Mapping[str, Any]) -> None:
+        """Put a file in the place of `windows`, and remember what it was made of."""
+        self.windows.unlink(missing_ok=True)
+        self.write(_WINDOWS_CLAIM, _as_text(made_of))
+        part.replace(self.windows)
 
     @property
     def weights(self) -> Path:
@@ -64,6 +73,18 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
         return part.replace(self.path / name)
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self.path / name).read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ModelError(f"{self.path / name} is damaged ({error}); name another folder (`out`)") from error
+
+
+def _as_text(tree: Mapping[str, Any]) -> str:
+    return json.dumps(tree, indent=2) + "\n"
 
 
 def _differences(found: Any, own: Any, path: tuple[str, ...] = ()) -> list[str]:

@@ -63,6 +63,7 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
     )
     parts = {name: selection.examples.take(split.rows(name, selection.recordings)) for name in split.named}
     refuse_unlearnable(parts, shape, plan, where)
+    data.folder.claim()
     told(f"training {plan.network.kind} on {len(parts['training'])} windows of {len(split.training)} recordings")
     model = _fit(plan, shape, parts, data.folder.checkpoints, is_shown=is_shown)
     told("calibrating and judging")
