@@ -61,7 +61,7 @@ class PlannedLearner(FusionLearner):
         logits, _embedding = self.model.judge(tuple(inputs), present)
         known = int((~labels.isnan()).sum())
         if known:
-            self.log(MONITORED, self._loss(logits, labels), batch_size=known)
+            self.log(MONITORED, self._loss(logits, labels), batch_size=known, prog_bar=True)
 
     def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         losses = known_loss(logits, labels, self.model.shape)

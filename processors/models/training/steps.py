@@ -28,6 +28,10 @@ class FusionLearner(LightningModule):
         self._learning_rate = learning_rate
         self._weight_decay = weight_decay
 
+    def on_train_batch_end(self, outputs: Any, *_: Any) -> None:
+        """Shows the loss of each step, in the progress bar and in TensorBoard."""
+        self.log("training_loss", outputs["loss"], prog_bar=True)
+
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule, as Lightning wants them."""
         optimiser = torch.optim.AdamW(self.parameters(), lr=self._learning_rate, weight_decay=self._weight_decay)

@@ -32,18 +32,18 @@ def test_every_key_of_the_example_is_explained():
 
 def test_every_fault_is_reported_at_once_with_its_line_and_the_mend(write):
     path = write(
-        "data: windows.npz\nlop: {}\nnetwork:\n  widht: 8\n  kind: sum\nloop:\n  epochs: none\n"
-        "tasks:\n  mood:\n    wieght: 2\n"
+        "data: windows.npz\nlop: {}\nnetwork:\n  drop: 0.2\n  kind: sum\nloop:\n  epochs: none\n"
+        "tasks:\n  mood:\n    weights: 2\n"
     )
     with pytest.raises(ConfigurationError) as caught:
         load_plan(path)
     said = str(caught.value)
     assert f"{path}: out: it must be given. Folder of the trained model" in said
     assert f"{path}:2: lop: no such setting; did you mean loop?" in said
-    assert f"{path}:4: network.widht: no such setting; did you mean width?" in said
+    assert f"{path}:4: network.drop: no such setting; did you mean dropout?" in said
     assert f"{path}:5: network.kind: got 'sum'; input should be 'concat', 'weighted', 'attention'" in said
     assert f"{path}:7: loop.epochs: got 'none'" in said
-    assert f"{path}:10: tasks.mood.wieght: no such setting; did you mean weight?" in said
+    assert f"{path}:10: tasks.mood.weights: no such setting; did you mean weight?" in said
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,22 @@ def test_the_facts_tell_the_split_and_no_recording_is_in_two_parts(windows, plan
     assert set(facts["versions"]) == {"braid", "lightning", "numpy", "torch"}
 
 
+def test_a_modality_that_is_left_out_is_in_no_figure_and_never_looked_at(windows, plan, run):
+    made = windows()
+    trained = run(made, wanted := plan(loop={"epochs": 1}, modalities=["video", "audio"]))
+    assert list(trained.report.document["views"]) == [
+        "all",
+        "video alone",
+        "audio alone",
+        "without video",
+        "without audio",
+    ]
+    model = load_trained(trained.weights).model
+    assert list(model.shape.modalities) == ["video", "audio", "transcript"]
+    everything = select(made, plan(), "set.npz").examples
+    np.testing.assert_array_equal(judge(model, everything), judge(model, select(made, wanted, "set.npz").examples))
+
+
 def test_test_recordings_decide_nothing(windows, plan, run):
     made = windows()
     run(made, first := plan(loop={"epochs": 2}))
