@@ -62,7 +62,7 @@ def train(
         return
     Console().print(Markdown(trained.report.markdown))
     console.print(
-        f"train: {trained.weights} is ready. To serve it, set `models.fusion: {trained.weights}` and run "
+        f"train: {trained.weights} is ready. To serve it, set `models.fusion_file: {trained.weights}` and run "
         "`braid models build`",
         soft_wrap=True,
         highlight=False,

@@ -47,7 +47,7 @@ def render_section(section: BaseModel, indent: str) -> Iterator[str]:
         if isinstance(value, BaseModel):
             yield f"{indent}{name}:"
             yield from render_section(value, indent + "  ")
-        elif isinstance(value, Mapping):
+        elif isinstance(value, Mapping) and any(isinstance(part, BaseModel) for part in value.values()):
             yield f"{indent}{name}:"
             for key, part in value.items():
                 yield f"{indent}  {key}:"

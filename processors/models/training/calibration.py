@@ -28,7 +28,7 @@ def held_out_logits(model: FusionModel, examples: Examples) -> torch.Tensor:
         parts = []
         for first in range(0, len(examples), _JUDGED):
             inputs = tuple(tensor[first : first + _JUDGED] for tensor in examples.inputs)
-            parts.append(model.judge(inputs, find_present(inputs, model.shape) * model.known)[0])
+            parts.append(model.judge(inputs, find_present(inputs, model.shape))[0])
     return torch.cat(parts).clone()
 
 

@@ -57,8 +57,7 @@ class PlannedLearner(FusionLearner):
     def validation_step(self, batch: list[torch.Tensor], _: int) -> None:
         """Logs the loss with every modality that is there."""
         *inputs, labels = batch
-        present = find_present(tuple(inputs), self.model.shape) * self.model.known
-        logits, _embedding = self.model.judge(tuple(inputs), present)
+        logits, _embedding = self.model.judge(tuple(inputs), find_present(tuple(inputs), self.model.shape))
         known = int((~labels.isnan()).sum())
         if known:
             self.log(MONITORED, self._loss(logits, labels), batch_size=known, prog_bar=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -15,7 +15,7 @@ from processors.datasets.recordings import Recording, RecordingFolder
 from processors.datasets.windows import WindowItems, WindowSet
 from processors.modality import Modality
 from processors.models.packing import find_inside, pack_items
-from processors.models.spec import AUDIO_ENCODER, EMBEDDING_DIMS, TEXT_ENCODER_ONNX, VIDEO_ENCODER
+from processors.models.spec import AUDIO_ENCODER, TEXT_ENCODER_ONNX, TEXT_TOKENIZER, VIDEO_ENCODER
 from processors.models.training.plan import RecordingPlan
 from processors.transcript import decode_transcript
 
@@ -47,7 +47,13 @@ ItemReader = Callable[[Path], Iterable[RecordedItem]]
 
 
 class ItemEncoder(Protocol):
-    """Items to embeddings of length 1."""
+    """Items to embeddings.
+
+    Attributes:
+        dims: length of one item's embedding, for every modality.
+    """
+
+    dims: Mapping[Modality, int]
 
     def encode_frames(self, jpegs: list[bytes]) -> npt.NDArray[np.float32]:
         """Float32 [N, D] of frames."""
@@ -88,7 +94,9 @@ def encode_recordings(
             labels.append(_label(recording, folder.classes, window_ms, plan.least_ms))
             for modality, (embeddings, spans_ms) in items.items():
                 is_inside = find_inside(spans_ms, window_ms)
-                packed[modality].append(pack_items(modality, embeddings[is_inside], spans_ms[is_inside], window_ms))
+                packed[modality].append(
+                    pack_items(modality, embeddings[is_inside], spans_ms[is_inside], window_ms, encoder.dims)
+                )
     return WindowSet(
         classes=folder.classes,
         recordings=np.array(names),
@@ -104,9 +112,10 @@ def encode_recordings(
 def digest_models(repository: Path) -> str:
     """SHA-256 over the encoders of a repository; windows of other encoders are other windows."""
     digest = hashlib.sha256()
-    for spec in (VIDEO_ENCODER, AUDIO_ENCODER, TEXT_ENCODER_ONNX):
-        for path in sorted((repository / spec.name).rglob("*.onnx*")):
-            digest.update(path.read_bytes())
+    for spec in (VIDEO_ENCODER, AUDIO_ENCODER, TEXT_TOKENIZER, TEXT_ENCODER_ONNX):
+        for pattern in ("*.onnx*", "tokenizer.json"):
+            for path in sorted((repository / spec.name / "1").glob(pattern)):
+                digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -131,7 +140,7 @@ def _encode(items: Iterable[RecordedItem], encoder: ItemEncoder) -> _Encoded:
     """Embeddings and spans of each modality."""
     spans: dict[Modality, list[tuple[int, int]]] = {modality: [] for modality in Modality}
     embeddings: dict[Modality, list[npt.NDArray[np.float32]]] = {
-        modality: [np.zeros((0, EMBEDDING_DIMS[modality]), np.float32)] for modality in Modality
+        modality: [np.zeros((0, encoder.dims[modality]), np.float32)] for modality in Modality
     }
     for modality, batch in _batches(items):
         spans[modality] += [(item.start_ms, item.end_ms) for item in batch]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from processors.models.evaluation.classification import report_classification
 from processors.models.evaluation.multilabel import report_multilabel
 from processors.models.evaluation.tasks_page import TaskReport, render_tasks
-from processors.models.fusion import FusionModel, Task, TrainedFusion
+from processors.models.fusion import FusionShape, Task, TrainedFusion
 from processors.models.training.calibration import threshold_name
 from processors.models.training.data import TrainingData
 from processors.models.training.examples import Examples, judge
@@ -68,7 +68,7 @@ def write_reports(
     data: TrainingData, trained: TrainedFusion, test: Examples, facts: Mapping[str, Any]
 ) -> TrainingReport:
     """Judge the test recordings, and write `report.json`, `report.md`, `report.html` and `facts.json`."""
-    views = {name: _judge(trained, test.keep(kept)) for name, kept in _views(trained.model)}
+    views = {name: _judge(trained, test.keep(kept)) for name, kept in _views(trained.model.shape)}
     reports = views[_ALL]
     headlines = {name: {task: report.macro_f1 for task, report in each.items()} for name, each in views.items()}
     document = {
@@ -94,15 +94,15 @@ def write_reports(
     return TrainingReport(document, markdown)
 
 
-def _views(model: FusionModel) -> Iterator[tuple[str, frozenset[str]]]:
-    """All modalities that the model looks at; each alone, and each left out, where there are several."""
-    known = [modality for modality, is_known in zip(model.shape.modalities, model.known, strict=True) if is_known]
-    yield _ALL, frozenset(known)
-    if len(known) > 1:
-        for modality in known:
+def _views(shape: FusionShape) -> Iterator[tuple[str, frozenset[str]]]:
+    """All modalities; each alone, and each left out, where there are several."""
+    modalities = frozenset(shape.modalities)
+    yield _ALL, modalities
+    if len(modalities) > 1:
+        for modality in shape.modalities:
             yield f"{modality} alone", frozenset({modality})
-        for modality in known:
-            yield f"without {modality}", frozenset(known) - {modality}
+        for modality in shape.modalities:
+            yield f"without {modality}", modalities - {modality}
 
 
 def _judge(trained: TrainedFusion, examples: Examples) -> dict[str, TaskReport]:

@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch.utils.data import TensorDataset
 
-from processors.modality import Modality
 from processors.models.fusion import FusionModel, FusionShape, TrainedFusion, make_fusion, save_trained
 from processors.models.loop import LoopSettings, fit
 from processors.models.training.calibration import choose_thresholds, find_calibration, held_out_logits
@@ -62,7 +61,7 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
         seed=plan.seed,
     )
     parts = {name: selection.examples.take(split.rows(name, selection.recordings)) for name in split.named}
-    refuse_unlearnable(parts, shape, plan, where)
+    refuse_unlearnable(parts, shape, where)
     data.folder.claim()
     told(f"training {plan.network.kind} on {len(parts['training'])} windows of {len(split.training)} recordings")
     model = _fit(plan, shape, parts, data.folder.checkpoints, is_shown=is_shown)
@@ -86,7 +85,7 @@ def _fit(
         model,
         plan.loop,
         task_weights={name: task.weight for name, task in plan.tasks.items()},
-        own_weights={each.value: plan.auxiliary.of(each) * (each in plan.modalities) for each in Modality},
+        own_weights={each.value: plan.auxiliary.of(each) for each in plan.modalities},
     )
     fit(
         learner,

@@ -11,7 +11,7 @@ from processors.datasets.windows import TaskLabels, WindowItems, WindowSet
 from processors.errors import DatasetError
 from processors.modality import Modality
 from processors.models.fusion import FusionShape, Task
-from processors.models.spec import CONTRIBUTION_ORDER, EMBEDDING_DIMS
+from processors.models.spec import CONTRIBUTION_ORDER
 from processors.models.training.examples import Examples
 from processors.models.training.plan import EVENT_TASK, TrainingPlan
 
@@ -58,8 +58,6 @@ class Selection:
 def select(windows: WindowSet, plan: TrainingPlan, where: str) -> Selection:
     """Take the classes, tasks and modalities of a plan out of a set.
 
-    A modality that the plan leaves out stays an input of the model, as the pipeline has it, but never has an item.
-
     Args:
         windows: the set.
         plan: what is wanted of it.
@@ -75,21 +73,20 @@ def select(windows: WindowSet, plan: TrainingPlan, where: str) -> Selection:
         _refuse_labels(known[task.name].labels, task, where)
     inputs: list[torch.Tensor] = []
     dims: dict[str, int] = {}
-    for modality in CONTRIBUTION_ORDER:
-        items = _find_items(windows, modality, where, is_wanted=modality in plan.modalities)
+    for modality in (each for each in CONTRIBUTION_ORDER if each in plan.modalities):
+        items = _find_items(windows, modality, where)
         dims[modality.value] = items.items.shape[2]
         inputs += [torch.from_numpy(array) for array in (items.items, items.times, items.weights)]
     labels = torch.from_numpy(np.concatenate([part.labels for part in known.values()], axis=1))
     return Selection(Examples(dims, tuple(inputs), labels), tasks, windows.recordings)
 
 
-def refuse_unlearnable(parts: Mapping[str, Examples], shape: FusionShape, plan: TrainingPlan, where: str) -> None:
+def refuse_unlearnable(parts: Mapping[str, Examples], shape: FusionShape, where: str) -> None:
     """Refuse a split in which something cannot be learned.
 
     Args:
         parts: by name; `training` is one of them.
         shape: says which columns are which task's.
-        plan: says which modalities are wanted.
         where: the set's name.
 
     Raises:
@@ -98,7 +95,7 @@ def refuse_unlearnable(parts: Mapping[str, Examples], shape: FusionShape, plan: 
     """
     training = parts["training"]
     for modality, weight in zip(shape.modalities, training.inputs[2::3], strict=True):
-        if modality in plan.modalities and not (weight > 0).any():
+        if not (weight > 0).any():
             raise DatasetError(
                 f"{where}: {modality} is in no window of the recordings that are learned from; add recordings with it, "
                 "or leave it out (`modalities`)"
@@ -158,12 +155,8 @@ def _refuse_labels(labels: npt.NDArray[np.float32], task: Task, where: str) -> N
             )
 
 
-def _find_items(windows: WindowSet, modality: Modality, where: str, *, is_wanted: bool) -> WindowItems:
+def _find_items(windows: WindowSet, modality: Modality, where: str) -> WindowItems:
     items = windows.modalities.get(modality)
-    if not is_wanted:
-        dim = EMBEDDING_DIMS[modality] if items is None else items.items.shape[2]
-        nothing = np.zeros((len(windows), 1), np.float32)
-        return WindowItems(np.zeros((len(windows), 1, dim), np.float32), nothing, nothing)
     if items is None or not (items.weights > 0).any():
         has = ", ".join(name for name, part in windows.modalities.items() if (part.weights > 0).any()) or "none"
         raise DatasetError(

@@ -90,7 +90,7 @@ def test_json_is_one_document_and_the_next_step_is_told_elsewhere(write):
     assert document["fusion"] == str(path.with_suffix("") / "fusion.safetensors")
     assert set(document["tasks"]["event"]["classes"]) == {"crash"}
     told = run(path)
-    assert "models.fusion: " in told.stderr
+    assert "models.fusion_file: " in told.stderr
     assert "braid models build" in told.stderr
 
 

@@ -9,12 +9,15 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from transformers import AutoTokenizer
 
 from processors.datasets.recordings import Recording, RecordingFolder, TimedEvent, write_labels
 from processors.datasets.windows import read_windows
 from processors.errors import ModelError
 from processors.modality import Modality
+from processors.models.encoders import text_weights_path
 from processors.models.fusion_training.encoding import Encoders
+from processors.models.skeleton import render_skeleton
 from processors.models.training.data import RecordingTools, load_data
 from processors.models.training.plan import RecordingPlan, TrainingPlan
 from processors.models.training.recordings import RecordedItem, encode_recordings
@@ -26,16 +29,19 @@ PLAN = RecordingPlan(size_ms=4000, hop_ms=2000, least_ms=1000)
 
 
 class Ramp:
-    """Encodes an item as its first byte, second or letter."""
+    """Encodes an item as its first byte, its first sample, or how many letters it has."""
+
+    def __init__(self):
+        self.dims = {Modality.VIDEO: 3, Modality.AUDIO: 2, Modality.TRANSCRIPT: 1}
 
     def encode_frames(self, jpegs):
-        return np.array([[jpeg[0]] * 1280 for jpeg in jpegs], np.float32)
+        return np.array([[jpeg[0]] * 3 for jpeg in jpegs], np.float32)
 
     def encode_seconds(self, seconds):
-        return np.repeat(seconds[:, :1], 1280, axis=1)
+        return np.repeat(seconds[:, :1], 2, axis=1)
 
     def encode_lines(self, lines):
-        return np.array([[len(line)] * 384 for line in lines], np.float32)
+        return np.array([[len(line)] for line in lines], np.float32)
 
 
 def folder(tmp_path, *events, duration_ms=8000):
@@ -116,7 +122,12 @@ def repository(tmp_path):
 
     save("video_encoder", "frames", TensorProto.UINT8, ["n", 224, 224, 3], [1, 2], 3, 1280)
     save("audio_encoder", "samples", TensorProto.FLOAT, ["n", 16000], [1], 1, 1280)
-    save("text_encoder_onnx", "input_ids", TensorProto.INT64, ["n", "t"], [1], 1, 384)
+    save("text_encoder_onnx", "input_ids", TensorProto.INT64, ["n", "t"], [1], 1, 8)
+    tokenizer = tmp_path / "models/text_tokenizer/1/tokenizer.json"
+    tokenizer.parent.mkdir(parents=True)
+    shutil.copy(text_weights_path() / "tokenizer.json", tokenizer)
+    skeleton = render_skeleton()
+    (tokenizer.parents[1] / "config.pbtxt").write_text(skeleton["text_tokenizer/config.pbtxt"])
     return tmp_path / "models"
 
 
@@ -146,6 +157,22 @@ def yard(tmp_path):
     crash = [TimedEvent("crash", 2000, 4000)]
     write_labels(path, dict.fromkeys(("gate.wav", "door.wav", "roof.wav", "film.mp4"), crash))
     return path
+
+
+def test_lines_are_tokenised_as_the_models_own_tokeniser_does(repository):
+    lines = ["Fire!", "Everybody out of the building, now", "word " * 400]
+    encoders = Encoders(repository)
+    assert encoders.dims == {Modality.VIDEO: 1280, Modality.AUDIO: 1280, Modality.TRANSCRIPT: 8}
+    tokenizer = AutoTokenizer.from_pretrained(text_weights_path(), local_files_only=True)
+    ids = tokenizer(lines, padding=True, truncation=True, max_length=256, return_tensors="np")["input_ids"]
+    embeddings = encoders.encode_lines(lines)
+    np.testing.assert_allclose(
+        embeddings / embeddings[0], np.tile((ids.mean(axis=1) / ids[0].mean())[:, None], 8), 1e-4
+    )
+    assert encoders.encode_lines([]).shape == (0, 8)
+    (repository / "text_tokenizer/1/tokenizer.json").unlink()
+    with pytest.raises(ModelError, match=r"tokenizer\.json is missing; build the models"):
+        Encoders(repository)
 
 
 def test_media_files_become_windows_once(yard, repository, tmp_path):
