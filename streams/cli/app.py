@@ -21,6 +21,7 @@ _FAMILIES = (
     "streams.cli.dead_letters",
     "streams.cli.store",
     "streams.cli.models",
+    "streams.cli.train",
     "streams.cli.evaluate",
     "streams.cli.export",
     "streams.cli.dataset",

@@ -1,4 +1,4 @@
-"""What the commands of `braid evaluate` share: options, errors in Braid's families, and the page that they write."""
+"""What `braid train` and `braid evaluate` share: options, errors in Braid's families, and the page that they write."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -9,6 +9,7 @@ import pytest
 import typer
 import yaml
 
+from processors.models.training.plan import TrainingPlan
 from streams.cli.app import command_line
 from streams.settings import Settings
 
@@ -40,7 +41,8 @@ def test_json_is_json(page, text):
 
 @pytest.mark.parametrize(("page", "text"), blocks("yaml"))
 def test_yaml_is_a_valid_configuration(page, text):
-    Settings(**yaml.safe_load(text))
+    values = yaml.safe_load(text)
+    (TrainingPlan if "data" in values else Settings)(**values)
 
 
 @pytest.mark.parametrize(("page", "text"), blocks("bash"))
