@@ -20,6 +20,7 @@ _FAMILIES = (
     "streams.cli.dead_letters",
     "streams.cli.store",
     "streams.cli.models",
+    "streams.cli.pretrain",
     "streams.cli.evaluate",
     "streams.cli.dataset",
     "streams.cli.configuration",

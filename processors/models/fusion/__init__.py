@@ -6,6 +6,7 @@ any tasks; an `Ensemble` of them behaves like one.
 
 from processors.models.fusion.ensemble import Ensemble
 from processors.models.fusion.files import TrainedFusion, load_trained, save_trained
+from processors.models.fusion.initialise import Initialisation, initialise_from
 from processors.models.fusion.kinds import FUSION_KINDS, make_fusion
 from processors.models.fusion.model import FusionAnswer, FusionModel, FusionShape, Task
 from processors.models.fusion.network import FUSION_WEIGHTS_PATH, FusionNetwork, load_fusion
@@ -18,8 +19,10 @@ __all__ = [
     "FusionModel",
     "FusionNetwork",
     "FusionShape",
+    "Initialisation",
     "Task",
     "TrainedFusion",
+    "initialise_from",
     "load_fusion",
     "load_trained",
     "make_fusion",
