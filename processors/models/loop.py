@@ -25,6 +25,7 @@ _SEED_STRIDE: Final = 1_000_003  # runs of neighbouring seeds share no step's se
 _SEEDS: Final = 2**32
 _KNOWN_WARNINGS: Final = (
     ("Checkpoint directory .* exists and is not empty", UserWarning),
+    ("Found .* in eval mode at the start of training", UserWarning),  # what is frozen is in it, and meant to be
     ("The '.*_dataloader' does not have many workers", UserWarning),
     ("`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning),
 )

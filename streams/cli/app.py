@@ -22,6 +22,7 @@ _FAMILIES = (
     "streams.cli.store",
     "streams.cli.models",
     "streams.cli.train",
+    "streams.cli.pretrain",
     "streams.cli.evaluate",
     "streams.cli.export",
     "streams.cli.dataset",

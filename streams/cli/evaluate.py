@@ -4,6 +4,7 @@ import typer
 
 from streams.cli.evaluate_events import evaluate_events
 from streams.cli.evaluate_fusion import evaluate_fusion, evaluate_missing
+from streams.cli.evaluate_pretraining import evaluate_pretraining
 from streams.cli.evaluate_sounds import evaluate_sounds
 
 __all__ = ["register"]
@@ -17,4 +18,5 @@ def register(app: typer.Typer) -> None:
     evaluate.command("fusion")(evaluate_fusion)
     evaluate.command("missing")(evaluate_missing)
     evaluate.command("events")(evaluate_events)
+    evaluate.command("pretraining")(evaluate_pretraining)
     app.add_typer(evaluate, name="evaluate")
