@@ -13,12 +13,19 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from streams.cli.evaluation import JsonOption, mapped_errors
+from streams.cli.options import ConfigOption, DataDirOption, read_settings
 
 if TYPE_CHECKING:
     from processors.models.training.plan import TrainingPlan
     from processors.models.training.recordings import ItemEncoder, RecordedItem
 
 __all__ = ["read_recorded_items", "register"]
+
+_FROM_STORE = "from-store.npz"
+"""In the training's folder; collected once, so that a training that goes on learns from what it learned from."""
+
+_STORED_WINDOWS = 5_000
+_GAP_MS = 60_000
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +38,12 @@ def train(
         Path | None, typer.Argument(metavar="CONFIG", help="YAML file; see --example.", show_default=False)
     ] = None,
     example: Annotated[bool, typer.Option("--example", help="Print every key with its default, and exit.")] = False,
+    from_store: Annotated[
+        bool, typer.Option("--from-store", help="Learn from stored windows with a verdict; see `braid label`.")
+    ] = False,
     is_json: JsonOption = False,
+    settings: ConfigOption = None,
+    data_dir: DataDirOption = None,
 ) -> None:
     """Train a fusion model, calibrate it, and judge it by recordings that it has not seen.
 
@@ -45,7 +57,10 @@ def train(
         return
     if config is None:
         raise typer.BadParameter("name a configuration, or print one with --example", param_hint="CONFIG")
-    plan = load_plan(config)
+    plan = load_plan(config, _FROM_STORE if from_store else None)
+    if from_store and not plan.data.exists():
+        plan.out.mkdir(parents=True, exist_ok=True)
+        _collect(plan.data, settings, data_dir)
     console = Console(stderr=True)
     with mapped_errors(), redirect_stdout(sys.stderr):  # the progress bar is drawn on stdout
         from processors.models.training.data import RecordingTools
@@ -67,6 +82,17 @@ def train(
         soft_wrap=True,
         highlight=False,
     )
+
+
+def _collect(out: Path, config: Path | None, data_dir: Path | None) -> None:
+    from streams.cli.label_export import export_and_print
+    from streams.labels.training_set import Chosen
+
+    chosen = Chosen(limit=_STORED_WINDOWS, gap_ms=_GAP_MS)
+    with redirect_stdout(sys.stderr):
+        is_written = export_and_print(read_settings(config, data_dir), chosen, None, out, as_json=False)
+    if not is_written:
+        raise typer.Exit(1)
 
 
 def read_recorded_items(path: Path, plan: "TrainingPlan") -> "Iterator[RecordedItem]":

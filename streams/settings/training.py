@@ -17,15 +17,27 @@ __all__ = ["load_plan", "render_plan"]
 _HEADING = "# What `braid train` is told. `data` and `out` must be given; everything else is shown with its default.\n"
 
 
-def load_plan(path: Path) -> TrainingPlan:
+def load_plan(path: Path, stored_as: str | None = None) -> TrainingPlan:
     """Read the configuration of a training.
+
+    Args:
+        path: of the YAML file.
+        stored_as: name, in the folder `out`, of the set that stands for `data`; the file names none then.
 
     Raises:
         ConfigurationError: naming every fault with its place, value, what was expected and the mend.
     """
     document = read_document(path)
+    values = document.values
+    if stored_as is not None:
+        if "data" in values:
+            raise ConfigurationError(
+                f"{path}: data is {values['data']}, but the windows come from the store; leave out one of both",
+                code="configuration.invalid",
+            )
+        values = {**values, "data": Path(str(values.get("out", "."))) / stored_as}
     try:
-        return TrainingPlan(**document.values)
+        return TrainingPlan(**values)
     except ValidationError as error:
         faults = [_describe(fault, path, document) for fault in error.errors(include_url=False)]
         raise ConfigurationError("\n".join(faults), code="configuration.invalid") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from processors.datasets.recordings import LABELS_NAME, RecordingFolder, read_recordings
 from processors.datasets.windows import WindowSet, read_windows, write_windows
+from processors.errors import ModelError
 from processors.models.training.folder import RunFolder
 from processors.models.training.plan import TrainingPlan
 from processors.models.training.recordings import ItemEncoder, ItemReader, digest_models, encode_recordings
@@ -52,7 +53,7 @@ def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told) -> Training
         DatasetError: the data cannot be read.
         ModelError: the folder holds a training of something else, or the encoders are not there.
     """
-    claim = {"configuration": plan.model_dump(mode="json", exclude={"out"})}
+    claim = {"configuration": plan.model_dump(mode="json", exclude={"out"}), **_digest_pretrained(plan)}
     if not plan.data.is_dir():
         windows = read_windows(plan.data)
         digest = hashlib.sha256(plan.data.read_bytes()).hexdigest()
@@ -74,6 +75,16 @@ def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told) -> Training
         folder.keep_windows(part, made_of)
     # Always as they were written, rounded to float16: training that goes on sees what it saw before.
     return TrainingData(read_windows(folder.windows), digest, folder)
+
+
+def _digest_pretrained(plan: TrainingPlan) -> dict[str, str]:
+    """The network that is begun from, by its contents; nothing where there is none."""
+    path = plan.network.pretrained
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise ModelError(f"network.pretrained is {path}, which is no file; expected one as `braid pretrain` writes it")
+    return {"pretrained_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def _digest(recordings: RecordingFolder) -> str:

@@ -76,6 +76,8 @@ class NetworkPlan(_Part):
     """Length of its tokens and of the embedding; 128 is what the pipeline serves."""
     dropout: Share = 0.3
     """Share of values that training zeroes."""
+    pretrained: Path | None = None
+    """File of `braid pretrain`, or of another training, whose network it begins from; empty: from nothing."""
     memory_s: Rate = 4.0
     """How far back items count at the start of training; it is learned from there."""
 

@@ -7,7 +7,14 @@ from pathlib import Path
 import torch
 from torch.utils.data import TensorDataset
 
-from processors.models.fusion import FusionModel, FusionShape, TrainedFusion, make_fusion, save_trained
+from processors.models.fusion import (
+    FusionModel,
+    FusionShape,
+    TrainedFusion,
+    initialise_from,
+    make_fusion,
+    save_trained,
+)
 from processors.models.loop import LoopSettings, fit
 from processors.models.training.calibration import choose_thresholds, find_calibration, held_out_logits
 from processors.models.training.data import RecordingTools, Told, load_data
@@ -64,7 +71,7 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
     refuse_unlearnable(parts, shape, where)
     data.folder.claim()
     told(f"training {plan.network.kind} on {len(parts['training'])} windows of {len(split.training)} recordings")
-    model = _fit(plan, shape, parts, data.folder.checkpoints, is_shown=is_shown)
+    model = _fit(_begin(plan, shape, parts["training"], told), plan, parts, data.folder.checkpoints, is_shown=is_shown)
     told("calibrating and judging")
     trained = TrainedFusion(plan.network.kind, model, _calibrate(model, parts["validation"]))
     part = data.folder.weights.with_suffix(".part")
@@ -74,13 +81,21 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
     return Trained(data.folder.weights, write_reports(data, trained, parts["test"], facts))
 
 
-def _fit(
-    plan: TrainingPlan, shape: FusionShape, parts: Mapping[str, Examples], checkpoints: Path, *, is_shown: bool
-) -> FusionModel:
-    """The model as it was after its best pass."""
+def _begin(plan: TrainingPlan, shape: FusionShape, training: Examples, told: Told) -> FusionModel:
+    """The model before its first step."""
     torch.manual_seed(plan.seed)
     model = make_fusion(plan.network.kind, shape)
-    model.standardise(parts["training"].inputs)
+    model.standardise(training.inputs)
+    if plan.network.pretrained is not None:
+        done = initialise_from(model, plan.network.pretrained)
+        told(f"{len(done.taken)} tensors of {plan.network.pretrained}; {len(done.untouched)} begin from nothing")
+    return model
+
+
+def _fit(
+    model: FusionModel, plan: TrainingPlan, parts: Mapping[str, Examples], checkpoints: Path, *, is_shown: bool
+) -> FusionModel:
+    """The model as it was after its best pass."""
     learner = PlannedLearner(
         model,
         plan.loop,

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 
 from processors.datasets.windows import WindowSet, read_windows
 from processors.modality import Modality
+from processors.models.fusion import load_trained
 from processors.models.spec import EVENT_CLASSES, FUSION
 from processors.scenes import SceneSettings, compose_scene
 from streams.inference import ModelClient, TritonServer
@@ -41,17 +42,17 @@ def media(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def label(settings, tmp_path) -> Callable:
-    """Runs `braid label …` with the test's settings: exit code, what it printed, and what it said."""
+    """Runs `braid label …`, or another command, with the test's settings: exit code, what it printed and said."""
     config = tmp_path / "label.yaml"
     document = settings.model_dump(mode="json")
     document["redis"]["url"] = settings.redis.url.get_secret_value()
     config.write_text(yaml.safe_dump(document))
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BRAID_")}
 
-    async def run(*arguments: object) -> tuple[int | None, str, str]:
-        command = [sys.executable, "-m", "streams.cli", "label", *map(str, arguments), "--config", str(config)]
+    async def run(*arguments: object, command: str = "label") -> tuple[int | None, str, str]:
+        words = [sys.executable, "-m", "streams.cli", command, *map(str, arguments), "--config", str(config)]
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=clean)
+        process = await asyncio.create_subprocess_exec(*words, stdout=pipe, stderr=pipe, env=clean)
         async with asyncio.timeout(COMMAND_S):
             printed, said = await process.communicate()
         return process.returncode, printed.decode(), said.decode()
@@ -61,18 +62,18 @@ def label(settings, tmp_path) -> Callable:
 
 @pytest.fixture
 def answered(media, settings, store, start_worker, unique) -> Callable:
-    """Plays the scene twice, well apart, through a worker; gives the final answers in order of start."""
+    """Plays the scene several times, well apart, through a worker; gives the final answers in order of start."""
 
-    async def play() -> list[Detection]:
+    async def play(times: int = 2) -> list[Detection]:
         worker = start_worker()
-        begin_ms = time.time_ns() // 10**6 // 1000 * 1000 - APART_MS - 30_000
-        for start_ms in (begin_ms, begin_ms + APART_MS):
+        last_ms = time.time_ns() // 10**6 // 1000 * 1000 - 30_000
+        for start_ms in range(last_ms - (times - 1) * APART_MS, last_ms + 1, APART_MS):
             sent = await ingest([media], unique, settings, playing=Playing(pace=Pace.FAST, start_ms=start_ms))
             assert sent.is_whole
         async with asyncio.timeout(DEADLINE_S):
             while True:
                 found = await store.list_detections(unique, limit=1_000)
-                reached_ms = begin_ms + APART_MS + round(SCENE_S * 1000)
+                reached_ms = last_ms + round(SCENE_S * 1000)
                 if found and all(one.final for one in found) and found[-1].end_ms >= reached_ms:
                     break
                 assert worker.process.poll() is None, worker.output
@@ -171,3 +172,24 @@ async def test_what_cannot_be_had_any_more_is_counted_and_the_rest_is_written(
     assert (code, out.exists()) == (1, False)
     assert "nothing was written" in said
     assert "1 left out, lost" in said
+
+
+async def test_a_model_learns_from_verdicts_in_one_command(answered, label, tmp_path):
+    found = await answered(times=3)
+    begins = [
+        one for one, before in zip(found[1:], found, strict=False) if one.start_ms - before.end_ms > SCENE_S * 1000
+    ]
+    for first in (found[0], *begins):
+        place = found.index(first)
+        for detection, said_of in zip(found[place + 1 : place + 3], (EVENT_CLASSES[0], "none"), strict=True):
+            code, _, said = await label("set", detection.id, said_of)
+            assert code == 0, said
+    config = tmp_path / "train.yaml"
+    wanted = {"out": str(tmp_path / "run"), "classes": [EVENT_CLASSES[0]], "loop": {"epochs": 2}}
+    config.write_text(yaml.safe_dump(wanted))
+    code, printed, said = await label(config, "--from-store", "--json", command="train")
+    assert code == 0, said
+    document = json.loads(printed)
+    assert load_trained(Path(document["fusion"])).model.shape.tasks[0].classes == (EVENT_CLASSES[0],)
+    assert len(document["recordings"]) == 1
+    assert len(read_windows(tmp_path / "run/from-store.npz")) == 6

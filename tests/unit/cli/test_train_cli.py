@@ -112,3 +112,9 @@ def test_faults_of_configuration_and_data_are_ones_that_a_person_can_mend(write,
         assert isinstance(done.exception, ConfigurationError)
         assert said in str(done.exception)
         assert not Path(tmp_path / "bad/checkpoints").exists()
+
+
+def test_data_is_given_or_comes_from_the_store(write):
+    done = run(write("both"), "--from-store")
+    assert isinstance(done.exception, ConfigurationError)
+    assert "the windows come from the store; leave out one of both" in str(done.exception)

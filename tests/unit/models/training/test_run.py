@@ -24,9 +24,9 @@ def unneeded(*_):
 
 @pytest.fixture
 def run():
-    def run(made, plan):
+    def run(made, plan, told=lambda _step: None):
         write_windows(made, plan.data)
-        return train(plan, RecordingTools(unneeded, unneeded), told=lambda _step: None)
+        return train(plan, RecordingTools(unneeded, unneeded), told=told)
 
     return run
 
@@ -122,3 +122,22 @@ def test_what_cannot_be_learned_leaves_no_checkpoint(windows, plan, run):
     with pytest.raises(DatasetError, match="2 recordings"):
         run(windows(recordings=2), wanted := plan())
     assert not (wanted.out / "checkpoints").exists()
+
+
+def test_a_training_begins_from_what_another_one_learned(windows, plan, run, tmp_path):
+    made, begun = windows(), tmp_path / "begun.safetensors"
+    run(made, plan(out=tmp_path / "first", tasks={"event": {}})).weights.replace(begun)
+    told = []
+    wanted = plan(tasks={"mood": {}}, network={"pretrained": begun}, loop={"epochs": 1, "learning_rate": 1e-9})
+    after = load_trained(run(made, wanted, told.append).weights).model
+    before = load_trained(begun).model
+    torch.testing.assert_close(after.mix[0].weight, before.mix[0].weight, atol=1e-3, rtol=0)
+    assert after.head.weight.shape != before.head.weight.shape
+    assert any(str(begun) in step and "4 begin from nothing" in step for step in told), told
+
+    begun.write_bytes(begun.read_bytes()[:-2] + b"\0\0")
+    with pytest.raises(ModelError, match="another pretrained_sha256"):
+        run(made, wanted)
+    begun.unlink()
+    with pytest.raises(ModelError, match="which is no file"):
+        run(made, wanted)
