@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from processors.errors import ModelError
+from processors.models.plan import ModelPlan
 from processors.models.precision import Precision
 from processors.models.repository import versions_of
+from processors.models.served import ServedFacts
 from processors.models.skeleton import render_skeleton, write_skeleton
 from processors.models.spec import SPECS, TEXT_TOKENIZER
 
@@ -30,6 +32,8 @@ ONNXRUNTIME_BACKEND: Final = Path(__file__).parent / "onnxruntime_backend" / "mo
 
 MANIFEST_NAME: Final = ".braid-models.json"
 """In the repository's folder: what it was built from, and the size of each file."""
+
+_SHIPPED: Final = ModelPlan()
 
 _VERSION: Final = "1"
 
@@ -50,7 +54,13 @@ _PACKAGES: Final = (
 )
 
 
-def build_repository(target: Path, *, precision: Precision = Precision.INT8, progress: Progress | None = None) -> bool:
+def build_repository(
+    target: Path,
+    *,
+    precision: Precision = Precision.INT8,
+    plan: ModelPlan = _SHIPPED,
+    progress: Progress | None = None,
+) -> bool:
     """Makes the repository, unless it is there already; the folder appears whole or not at all.
 
     Not to be called for the same folder from two processes at a time.
@@ -59,27 +69,29 @@ def build_repository(target: Path, *, precision: Precision = Precision.INT8, pro
         target: the repository's folder. What an earlier build put there is replaced; versions that were added to it
             since stay.
         precision: in which numbers the encoders compute.
+        plan: what takes the place of what is shipped.
         progress: told each step.
 
     Returns:
         Whether anything was built; False if it was up to date.
 
     Raises:
-        ModelError: the folder holds something else, the extra `train` is not installed, a checkpoint does not fit, or
-            an exported graph does not compute what its network does.
+        ModelError: the folder holds something else, the extra `train` is not installed, a checkpoint or the fusion
+            model does not fit, or an exported graph does not compute what its network does.
     """
-    if is_up_to_date(target, precision):
+    if is_up_to_date(target, precision, plan):
         return False
     if target.exists() and not _is_replaceable(target):
         raise ModelError(f"{target} is not empty and was not built here: it is left alone; name another folder")
-    fingerprint = _fingerprint(precision)
+    if plan.fusion is not None and not plan.fusion.is_file():
+        raise ModelError(f"the fusion model {plan.fusion} is not there; expected a file as training writes it")
+    fingerprint = _fingerprint(precision, plan)
     target.parent.mkdir(parents=True, exist_ok=True)
     workspace = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         built = workspace / "new"
-        write_skeleton(built)
-        _fill(built, precision, progress or _silent)
-        _write_manifest(built, fingerprint)
+        _fill(built, plan, precision, progress or _silent)
+        _write_manifest(built, fingerprint, plan)
         for version in _added_versions(target):
             shutil.copytree(target / version, built / version)
         if target.exists():
@@ -90,22 +102,23 @@ def build_repository(target: Path, *, precision: Precision = Precision.INT8, pro
     return True
 
 
-def is_up_to_date(target: Path, precision: Precision = Precision.INT8) -> bool:
+def is_up_to_date(target: Path, precision: Precision = Precision.INT8, plan: ModelPlan = _SHIPPED) -> bool:
     """Tells whether a folder holds what `build_repository` would put there now.
 
     Args:
         target: the repository's folder; it may be missing.
         precision: in which numbers the encoders should compute.
+        plan: what should take the place of what is shipped.
     """
     manifest = _read_manifest(target)
     if manifest is None:
         return False
-    return manifest["files"] == _sizes(target) and manifest["fingerprint"] == _fingerprint(precision)
+    return manifest["files"] == _sizes(target) and manifest["fingerprint"] == _fingerprint(precision, plan)
 
 
-def _fill(repository: Path, precision: Precision, progress: Progress) -> None:
-    """Adds the version folders: graphs, tokenizer, and an empty one for the ensemble, which has no files."""
-    exported = [spec for spec in SPECS.values() if spec.backend == "onnxruntime"]
+def _fill(repository: Path, plan: ModelPlan, precision: Precision, progress: Progress) -> None:
+    """Lays out the skeleton, and in it graphs, tokenizer, and an empty folder for the ensemble, which has no files."""
+    exported = [name for name, spec in SPECS.items() if spec.backend == "onnxruntime"]
     progress("loading PyTorch", 0, len(exported) + 1)
     try:
         networks = importlib.import_module("processors.models.networks")
@@ -115,15 +128,22 @@ def _fill(repository: Path, precision: Precision, progress: Progress) -> None:
         raise ModelError(
             f"models cannot be built: the package {error.name} is missing; install it with `pip install 'braid[train]'`"
         ) from error
-    for name in SPECS:
+    facts: ServedFacts = networks.read_facts(plan)
+    write_skeleton(repository, facts)
+    specs = facts.make_specs()
+    for name in specs:
         (repository / name / _VERSION).mkdir()
-    for done, spec in enumerate(exported, start=1):
+    for done, spec in enumerate(map(specs.__getitem__, exported), start=1):
         progress(f"exporting {spec.name}", done, len(exported) + 1)
-        network = networks.load_network(spec.name)
+        network = networks.load_network(spec.name, plan)
         path = repository / spec.name / _VERSION / "model.onnx"
         export.export_model(network, spec, path)
         export.check_export(network, spec, path)
-        if precision is Precision.INT8 and spec.name in quantization.CALIBRATIONS:
+        if (
+            precision is Precision.INT8
+            and networks.is_shipped(spec.name, plan)
+            and spec.name in quantization.CALIBRATIONS
+        ):
             floats = path.rename(path.with_suffix(".fp32"))
             quantization.quantise(floats, path, quantization.CALIBRATIONS[spec.name])
             quantization.check_quantised(spec, floats, path)
@@ -133,9 +153,10 @@ def _fill(repository: Path, precision: Precision, progress: Progress) -> None:
     shutil.copyfile(networks.text_weights_path() / "tokenizer.json", tokenizer / "tokenizer.json")
 
 
-def _fingerprint(precision: Precision) -> str:
+def _fingerprint(precision: Precision, plan: ModelPlan) -> str:
     """A hash over everything that decides what is built."""
     digest = hashlib.sha256(precision.encode())
+    digest.update(f"{json.dumps(plan.identity(), sort_keys=True)}\0".encode())
     for name, text in sorted(render_skeleton().items()):
         digest.update(f"{name}\0{text}\0".encode())
     for package in _PACKAGES:
@@ -179,8 +200,8 @@ def _sizes(repository: Path) -> dict[str, int]:
     }
 
 
-def _write_manifest(repository: Path, fingerprint: str) -> None:
-    manifest = {"fingerprint": fingerprint, "files": _sizes(repository)}
+def _write_manifest(repository: Path, fingerprint: str, plan: ModelPlan) -> None:
+    manifest = {"fingerprint": fingerprint, "plan": plan.identity(), "files": _sizes(repository)}
     (repository / MANIFEST_NAME).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -48,7 +48,7 @@ def render_config(spec: ModelSpec) -> str:
         delay = f"max_queue_delay_microseconds: {spec.batching.max_queue_delay_us}"
         lines += _block("dynamic_batching", [*sizes, delay])
     for key, value in spec.parameters.items():
-        lines.append(f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}')
+        lines.append(f"parameters {{ key: {_quoted(key)} value {{ string_value: {_quoted(value)} }} }}")
     if spec.steps:
         lines += _block("ensemble_scheduling", _steps(spec))
     else:
@@ -59,6 +59,12 @@ def render_config(spec: ModelSpec) -> str:
 
 def _block(name: str, body: Iterable[str]) -> list[str]:
     return [f"{name} {{", *(f"  {line}" for line in body), "}"]
+
+
+def _quoted(text: str) -> str:
+    """A string as the text form writes it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def _dims(shape: Iterable[int]) -> str:

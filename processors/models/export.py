@@ -1,5 +1,6 @@
 """Exports a network to ONNX under the names of its spec, and proves that the graph computes the same."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from torch.export import Dim
 
 from processors.errors import ModelError
 from processors.models._quiet import quiet
+from processors.models.signature import CLASSES_PROPERTY
 from processors.models.spec import ModelSpec, TensorSpec
 
 __all__ = ["ExportCheck", "check_export", "export_model"]
@@ -76,6 +78,8 @@ def export_model(network: torch.nn.Module, spec: ModelSpec, path: Path) -> None:
     if program is None:
         raise ModelError(f"the export of {spec.name} gave no graph")
     _rename_clashes(program.model.graph, set(output_names))
+    for labels in spec.labels.values():
+        program.model.metadata_props[CLASSES_PROPERTY] = json.dumps(list(labels))
     program.save(path)
 
 
@@ -133,6 +137,8 @@ def _example(spec: ModelSpec, rows: int) -> dict[str, npt.NDArray[Any]]:
             batch[tensor.name] = (np.arange(_EXAMPLE_LENGTH) < lengths).astype(np.int64)
         elif tensor.dtype == "INT64":
             batch[tensor.name] = random.integers(0, 1000, shape, dtype=np.int64)
+        elif tensor.name.endswith("_weight"):
+            batch[tensor.name] = random.uniform(-0.5, 0.5, shape).clip(min=0.0).astype(np.float32)  # half is padding
         else:
             batch[tensor.name] = random.uniform(0.0, 0.5, shape).astype(np.float32)
     return batch

@@ -1,5 +1,7 @@
 """The items of a window as the fusion model takes them: fixed lengths, times from its start, overlap as weight."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +24,7 @@ def pack_items(
     embeddings: npt.NDArray[np.float32],
     spans_ms: npt.NDArray[np.int64],
     window_ms: tuple[int, int],
+    dims: Mapping[Modality, int] = EMBEDDING_DIMS,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Pack one modality's items of one window; of more than the model takes, an even sample.
 
@@ -30,6 +33,7 @@ def pack_items(
         embeddings: float32 [N, D], in order of time.
         spans_ms: int64 [N, 2], start and end of each item; a point has both equal.
         window_ms: start and end of the window, on the same clock.
+        dims: length of one item's embedding, for every modality, as the model takes it.
 
     Returns:
         Embeddings float32 [T, D], times float32 [T] in seconds from the window's start to the item's (below 0 where the
@@ -38,7 +42,7 @@ def pack_items(
     Raises:
         ModelError: the shapes do not fit each other or the model.
     """
-    dim, limit = EMBEDDING_DIMS[modality], MAX_ITEMS[modality]
+    dim, limit = dims[modality], MAX_ITEMS[modality]
     if embeddings.ndim != 2 or embeddings.shape[1] != dim or spans_ms.shape != (len(embeddings), 2):
         raise ModelError(
             f"{modality} items: embeddings {list(embeddings.shape)} with spans {list(spans_ms.shape)}, "

@@ -4,6 +4,7 @@ Needs onnxruntime (the extras `local` and `train` bring it), which is loaded onl
 """
 
 import importlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,10 @@ import numpy as np
 from processors.errors import ModelError
 from processors.models.spec import ModelSpec
 
-__all__ = ["Signature", "Tensor", "check_graph"]
+__all__ = ["CLASSES_PROPERTY", "Signature", "Tensor", "check_graph"]
+
+CLASSES_PROPERTY: Final = "braid.classes"
+"""Metadata of an ONNX file that name what its labelled output is of, as a JSON list."""
 
 OPEN: Final = -1
 """A dimension whose length may differ between requests."""
@@ -92,19 +96,21 @@ class Signature:
 def check_graph(path: Path, live: Signature, spec: ModelSpec) -> None:
     """Refuses an ONNX file that cannot take the place of the live version.
 
-    Beside names, types and shapes it looks at what the graph answers to the known-good sample: outputs whose shape the
-    file leaves open must have the live version's, and numbers must be finite.
+    Beside names, types and shapes it looks at the classes, where the file names them, and at what the graph answers to
+    the known-good sample: outputs whose shape the file leaves open must have the live version's, and numbers must be
+    finite.
 
     Args:
         path: the file.
         live: signature of the version that answers now.
-        spec: whose sample is tried.
+        spec: whose sample is tried, and whose labels are the live version's classes.
 
     Raises:
-        ModelError: onnxruntime is missing, the file is not a model, its signature differs (shows both), or it does not
-            answer the sample.
+        ModelError: onnxruntime is missing, the file is not a model, its classes or its signature differ (shows both),
+            or it does not answer the sample.
     """
     session = _open(path)
+    _check_classes(session, spec, path)
     own = Signature.of(
         [_tensor(node, path) for node in session.get_inputs()], [_tensor(node, path) for node in session.get_outputs()]
     )
@@ -126,6 +132,16 @@ def check_graph(path: Path, live: Signature, spec: ModelSpec) -> None:
                 )
             if not np.isfinite(output).all():
                 raise ModelError(f"{path}: output {tensor.name} is not finite for the known-good sample")
+
+
+def _check_classes(session: Any, spec: ModelSpec, path: Path) -> None:
+    named = session.get_modelmeta().custom_metadata_map.get(CLASSES_PROPERTY)
+    for live in spec.labels.values():
+        if named is not None and named != json.dumps(list(live)):
+            raise ModelError(
+                f"{path}: its classes differ from the live version's\n  this file: {named}\n  live:      "
+                f"{json.dumps(list(live))}\nother classes need a repository of their own (`braid models build`)"
+            )
 
 
 def _open(path: Path) -> Any:

@@ -10,19 +10,23 @@ from pathlib import Path
 
 from processors.models.cards import CARDS
 from processors.models.config_pbtxt import LABELS_FILENAME, render_config
-from processors.models.spec import SPECS, ModelSpec, TensorSpec
+from processors.models.served import ServedFacts, shipped_facts
+from processors.models.spec import ModelSpec, TensorSpec
 
 __all__ = ["render_skeleton", "write_skeleton"]
 
 
-def render_skeleton() -> Mapping[str, str]:
+def render_skeleton(facts: ServedFacts | None = None) -> Mapping[str, str]:
     """Renders every file of the skeleton.
+
+    Args:
+        facts: of what is to be served; None for what is shipped.
 
     Returns:
         Path inside the repository -> text; the same at each call.
     """
     files: dict[str, str] = {}
-    for spec in SPECS.values():
+    for spec in (facts or shipped_facts()).make_specs().values():
         files[f"{spec.name}/config.pbtxt"] = render_config(spec)
         files[f"{spec.name}/README.md"] = _render_readme(spec)
         for labels in spec.labels.values():
@@ -30,13 +34,14 @@ def render_skeleton() -> Mapping[str, str]:
     return files
 
 
-def write_skeleton(target: Path) -> None:
+def write_skeleton(target: Path, facts: ServedFacts | None = None) -> None:
     """Writes the skeleton; other files in the folder stay as they are.
 
     Args:
         target: the repository's folder, made if it is missing.
+        facts: of what is to be served; None for what is shipped.
     """
-    for name, text in render_skeleton().items():
+    for name, text in render_skeleton(facts).items():
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -1,10 +1,11 @@
 """The typed spec of every Triton model: the one place that knows tensor names, types and sizes.
 
-`config.pbtxt`, the ONNX graphs, the worker's requests and the tests are all made from these constants. Nothing here
+`config.pbtxt`, the ONNX graphs, the worker's requests and the tests are all made from `make_specs`: what a user may
+choose (how long embeddings are, which classes are looked for) is its argument, all else is constant. Nothing here
 imports a deep-learning framework, so a worker can read the spec without one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -39,6 +40,7 @@ __all__ = [
     "EnsembleStep",
     "ModelSpec",
     "TensorSpec",
+    "make_specs",
 ]
 
 DType = Literal["UINT8", "INT64", "FP16", "FP32", "BYTES"]
@@ -55,7 +57,7 @@ _NUMPY_TYPES: Final[Mapping[DType, np.dtype[np.generic]]] = MappingProxyType(
 )
 
 EVENT_CLASSES: Final = ("fire_alarm", "collision", "break_in", "crowd_panic")
-"""What the fusion model looks for, in the order of its outputs. Classes are not exclusive: each has a probability."""
+"""What the shipped fusion model looks for, in the order of its outputs; not exclusive: each has a probability."""
 
 CONTRIBUTION_ORDER: Final = (Modality.VIDEO, Modality.AUDIO, Modality.TRANSCRIPT)
 """The rows of `contributions`: each tells how the probabilities change when that modality is left out."""
@@ -76,7 +78,7 @@ WINDOW_EMBEDDING_DIM: Final = 128
 EMBEDDING_DIMS: Final[Mapping[Modality, int]] = MappingProxyType(
     {Modality.VIDEO: 1280, Modality.AUDIO: 1280, Modality.TRANSCRIPT: 384}
 )
-"""Length of one item's embedding."""
+"""Length of one item's embedding, of the shipped encoders."""
 
 MAX_ITEMS: Final[Mapping[Modality, int]] = MappingProxyType(
     {Modality.VIDEO: MAX_FRAMES, Modality.AUDIO: MAX_CHUNKS, Modality.TRANSCRIPT: MAX_SEGMENTS}
@@ -186,97 +188,114 @@ class ModelSpec:
         return sample
 
 
+def make_specs(
+    dims: Mapping[Modality, int] = EMBEDDING_DIMS,
+    classes: Sequence[str] = EVENT_CLASSES,
+    fusion_parameters: Mapping[str, str] = MappingProxyType({}),
+) -> Mapping[str, ModelSpec]:
+    """Every model of a repository, in an order in which each comes after those that it is made of.
+
+    Args:
+        dims: length of one item's embedding, for every modality.
+        classes: what the fusion model's probabilities are of, in order.
+        fusion_parameters: settings that stand in the configuration of the fusion model.
+    """
+    text_encoder, *text_parts = _text_models(dims[Modality.TRANSCRIPT])
+    specs = (
+        ModelSpec(
+            name="video_encoder",
+            inputs=(TensorSpec("frames", "UINT8", (FRAME_SIDE_PX, FRAME_SIDE_PX, 3)),),
+            outputs=(_embedding(dims[Modality.VIDEO]), TensorSpec("cells", "FP16", CELLS_SHAPE)),
+            backend="onnxruntime",
+            max_batch_size=32,
+        ),
+        ModelSpec(
+            name="audio_encoder",
+            inputs=(TensorSpec("samples", "FP32", (AUDIO_RATE_HZ,)),),
+            outputs=(_embedding(dims[Modality.AUDIO]),),
+            backend="onnxruntime",
+            max_batch_size=32,
+        ),
+        *text_parts,
+        text_encoder,
+        _fusion(dims, tuple(classes), fusion_parameters),
+    )
+    return MappingProxyType({spec.name: spec for spec in specs})
+
+
 def _embedding(dim: int) -> TensorSpec:
     return TensorSpec("embedding", "FP32", (dim,))
 
 
-VIDEO_ENCODER: Final = ModelSpec(
-    name="video_encoder",
-    inputs=(TensorSpec("frames", "UINT8", (FRAME_SIDE_PX, FRAME_SIDE_PX, 3)),),
-    outputs=(_embedding(EMBEDDING_DIMS[Modality.VIDEO]), TensorSpec("cells", "FP16", CELLS_SHAPE)),
-    backend="onnxruntime",
-    max_batch_size=32,
-)
-
-AUDIO_ENCODER: Final = ModelSpec(
-    name="audio_encoder",
-    inputs=(TensorSpec("samples", "FP32", (AUDIO_RATE_HZ,)),),
-    outputs=(_embedding(EMBEDDING_DIMS[Modality.AUDIO]),),
-    backend="onnxruntime",
-    max_batch_size=32,
-)
-
-_TOKENS: Final = (TensorSpec("input_ids", "INT64", (-1,)), TensorSpec("attention_mask", "INT64", (-1,)))
-
-TEXT_TOKENIZER: Final = ModelSpec(
-    name="text_tokenizer",
-    inputs=(TensorSpec("text", "BYTES", (1,)),),
-    outputs=_TOKENS,
-    backend="python",
-    max_batch_size=64,
-    instance_kind="KIND_CPU",
-    parameters=MappingProxyType({"max_tokens": str(MAX_TOKENS)}),
-)
-
-TEXT_ENCODER_ONNX: Final = ModelSpec(
-    name="text_encoder_onnx",
-    inputs=_TOKENS,
-    outputs=(_embedding(EMBEDDING_DIMS[Modality.TRANSCRIPT]),),
-    backend="onnxruntime",
-    max_batch_size=64,
-    warm_up_length=16,
-)
-
-TEXT_ENCODER: Final = ModelSpec(
-    name="text_encoder",
-    inputs=TEXT_TOKENIZER.inputs,
-    outputs=TEXT_ENCODER_ONNX.outputs,
-    backend="ensemble",
-    max_batch_size=64,
-    batching=None,
-    steps=(
-        EnsembleStep(
-            TEXT_TOKENIZER.name,
-            input_map=(("text", "text"),),
-            output_map=(("input_ids", "input_ids"), ("attention_mask", "attention_mask")),
+def _text_models(dim: int) -> tuple[ModelSpec, ModelSpec, ModelSpec]:
+    """The ensemble that takes text, and its parts in order."""
+    tokens = (TensorSpec("input_ids", "INT64", (-1,)), TensorSpec("attention_mask", "INT64", (-1,)))
+    tokenizer = ModelSpec(
+        name="text_tokenizer",
+        inputs=(TensorSpec("text", "BYTES", (1,)),),
+        outputs=tokens,
+        backend="python",
+        max_batch_size=64,
+        instance_kind="KIND_CPU",
+        parameters=MappingProxyType({"max_tokens": str(MAX_TOKENS)}),
+    )
+    network = ModelSpec(
+        name="text_encoder_onnx",
+        inputs=tokens,
+        outputs=(_embedding(dim),),
+        backend="onnxruntime",
+        max_batch_size=64,
+        warm_up_length=16,
+    )
+    wires = tuple((tensor.name, tensor.name) for tensor in tokens)
+    ensemble = ModelSpec(
+        name="text_encoder",
+        inputs=tokenizer.inputs,
+        outputs=network.outputs,
+        backend="ensemble",
+        max_batch_size=64,
+        batching=None,
+        steps=(
+            EnsembleStep(tokenizer.name, input_map=(("text", "text"),), output_map=wires),
+            EnsembleStep(network.name, input_map=wires, output_map=(("embedding", "embedding"),)),
         ),
-        EnsembleStep(
-            TEXT_ENCODER_ONNX.name,
-            input_map=(("input_ids", "input_ids"), ("attention_mask", "attention_mask")),
-            output_map=(("embedding", "embedding"),),
+    )
+    return ensemble, tokenizer, network
+
+
+def _fusion(dims: Mapping[Modality, int], classes: tuple[str, ...], parameters: Mapping[str, str]) -> ModelSpec:
+    return ModelSpec(
+        name="fusion",
+        inputs=tuple(tensor for modality in CONTRIBUTION_ORDER for tensor in _window_inputs(modality, dims[modality])),
+        outputs=(
+            TensorSpec("probabilities", "FP32", (len(classes),)),
+            TensorSpec("contributions", "FP32", (len(CONTRIBUTION_ORDER), len(classes))),
+            _embedding(WINDOW_EMBEDDING_DIM),
         ),
-    ),
-)
+        backend="onnxruntime",
+        max_batch_size=64,
+        labels=MappingProxyType({"probabilities": classes}),
+        parameters=parameters,
+        versions_served="all",
+    )
 
 
-def _window_inputs(modality: Modality) -> tuple[TensorSpec, TensorSpec, TensorSpec]:
+def _window_inputs(modality: Modality, dim: int) -> tuple[TensorSpec, TensorSpec, TensorSpec]:
     """The items of one modality: embeddings, seconds from the window's start, and overlap fraction (0 is padding)."""
     items = MAX_ITEMS[modality]
     return (
-        TensorSpec(modality.value, "FP32", (items, EMBEDDING_DIMS[modality])),
+        TensorSpec(modality.value, "FP32", (items, dim)),
         TensorSpec(f"{modality}_time", "FP32", (items,)),
         TensorSpec(f"{modality}_weight", "FP32", (items,)),
     )
 
 
-FUSION: Final = ModelSpec(
-    name="fusion",
-    inputs=tuple(tensor for modality in CONTRIBUTION_ORDER for tensor in _window_inputs(modality)),
-    outputs=(
-        TensorSpec("probabilities", "FP32", (len(EVENT_CLASSES),)),
-        TensorSpec("contributions", "FP32", (len(CONTRIBUTION_ORDER), len(EVENT_CLASSES))),
-        _embedding(WINDOW_EMBEDDING_DIM),
-    ),
-    backend="onnxruntime",
-    max_batch_size=64,
-    labels=MappingProxyType({"probabilities": EVENT_CLASSES}),
-    versions_served="all",
-)
+SPECS: Final[Mapping[str, ModelSpec]] = make_specs()
+"""The models of a repository of what is shipped."""
 
-SPECS: Final[Mapping[str, ModelSpec]] = MappingProxyType(
-    {
-        spec.name: spec
-        for spec in (VIDEO_ENCODER, AUDIO_ENCODER, TEXT_TOKENIZER, TEXT_ENCODER_ONNX, TEXT_ENCODER, FUSION)
-    }
-)
-"""Every model of the repository, in an order in which each comes after those that it is made of."""
+VIDEO_ENCODER: Final = SPECS["video_encoder"]
+AUDIO_ENCODER: Final = SPECS["audio_encoder"]
+TEXT_TOKENIZER: Final = SPECS["text_tokenizer"]
+TEXT_ENCODER_ONNX: Final = SPECS["text_encoder_onnx"]
+TEXT_ENCODER: Final = SPECS["text_encoder"]
+FUSION: Final = SPECS["fusion"]

@@ -1,5 +1,6 @@
 """`braid models`: make the Triton model repository, and change versions of a model while workers run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,26 +34,30 @@ def build(
     precision: Annotated[
         Precision | None, typer.Option(help="Numbers that the encoders compute in.  [default: models.precision]")
     ] = None,
+    fusion: Annotated[
+        Path | None, typer.Option(help="Trained fusion model, a .safetensors file.  [default: models.fusion_file]")
+    ] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Export every network to ONNX with its preprocessing inside, and lay out the Triton repository.
 
     Takes up to two minutes; a repository that is up to date is left as it is, and versions that were deployed to it
-    stay. Needs `pip install braid[train]`.
+    stay. Encoders are those of `models.encoders`. Needs `pip install braid[train]`.
     """
     from processors.errors import ModelError
     from processors.models.build import build_repository
 
     settings = read_settings(config, data_dir)
     folder = target or settings.data_dir / "models"
+    plan = settings.models.plan if fusion is None else replace(settings.models.plan, fusion=fusion)
     console = Console(stderr=True)
 
     def say(step: str, number: int, steps: int) -> None:
         console.print(f"[dim]models:[/] {step} ({number}/{steps})", highlight=False)
 
     try:
-        build_repository(folder, precision=precision or settings.models.precision, progress=say)
+        build_repository(folder, precision=precision or settings.models.precision, plan=plan, progress=say)
     except ModelError as error:
         raise ConfigurationError(str(error), code="configuration.models") from error
     console.print(f"models: {folder} is ready; serve it with `braid up`, or with any Triton server")

@@ -85,6 +85,7 @@ class ModelClient:
         self._timeout_s = timeout_s
         self._client = InferenceServerClient(server.address, channel_args=list(_GRPC_OPTIONS))
         self._types = {tensor.name: tensor.dtype for tensor in spec.inputs}
+        self._shapes = {tensor.name: tensor.shape for tensor in spec.outputs}
 
     async def __aenter__(self) -> Self:
         """Use within a block."""
@@ -125,11 +126,13 @@ class ModelClient:
         answered = {name: result.as_numpy(name) for name in outputs}
         rows = len(next(iter(inputs.values())))
         for name, array in answered.items():
-            if array is None or len(array) != rows:
+            expected = (rows, *self._shapes[name])
+            if array is None or not _fits(array.shape, expected):
                 got = "nothing" if array is None else f"shape {list(array.shape)}"
                 raise ContractBroken(
-                    f"model {self.name} at {self._address}: output {name}: expected {rows} rows, got {got}; "
-                    "rebuild the repository with `braid models build`",
+                    f"model {self.name} at {self._address}: output {name}: expected shape {list(expected)}, got {got}; "
+                    "if Triton serves another repository than before, start the workers again; otherwise build the "
+                    "repository again with `braid models build`",
                     code="model.shape",
                 )
         return Answer(answered, result.get_response().model_version)
@@ -170,6 +173,14 @@ class ModelClient:
             for tensors in (metadata.inputs, metadata.outputs)
         )
         return Signature.of(inputs, outputs)
+
+    async def configuration(self) -> Any:
+        """How the model is configured, whatever its version: a `ModelConfig` of Triton's protocol.
+
+        Raises:
+            DependencyUnavailable: the server or the model is not ready.
+        """
+        return (await self._call(partial(self._client.get_model_config, self.name))).config
 
     async def newest_version(self) -> int:
         """The highest version that is loaded.
@@ -225,6 +236,11 @@ class ModelClient:
             code = TIMED_OUT if status == _OVERDUE else "triton"
             return DependencyUnavailable(f"{where} does not answer: {status}: {reason}", code=code)
         return ModelFailed(f"{where} failed: {status}: {reason}")
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Whether an array is of a shape in which -1 stands for any length."""
+    return len(shape) == len(expected) and all(size in (own, -1) for own, size in zip(shape, expected, strict=True))
 
 
 def _text(version: int | None) -> str:

@@ -168,7 +168,7 @@ class Supervisor:
             self._directory.logs,
             own or self._directory.path / "models",
             (ports[0], ports[1], ports[2]),
-            build=self._settings.models.precision if own is None else None,
+            build=self._settings.models if own is None else None,
         )
         plan = ServicePlan(
             "triton",

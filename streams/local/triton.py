@@ -14,10 +14,10 @@ from tritonclient.grpc import aio as triton_grpc
 from tritonclient.utils import InferenceServerException
 
 from processors.models.build import ONNXRUNTIME_BACKEND, is_up_to_date
-from processors.models.precision import Precision
 from streams.errors import ConfigurationError, DependencyUnavailable
 from streams.local.ports import LOOPBACK
 from streams.local.process import Command, run_to_end
+from streams.settings import ModelSettings
 
 __all__ = ["EmbeddedTriton", "build_backends", "find_libpython", "shared_memory_prefix"]
 
@@ -36,12 +36,12 @@ class EmbeddedTriton:
         directory: its backends.
         logs: folder for the output of what prepares it.
         models: the repository to serve; built if it is in the data directory.
-        build: in which precision the repository is to be built; None if it is not ours to build.
+        build: what the repository is to be built from; None if it is not ours to build.
         ports: of gRPC, HTTP and metrics.
     """
 
     def __init__(
-        self, directory: Path, logs: Path, models: Path, ports: tuple[int, int, int], *, build: Precision | None
+        self, directory: Path, logs: Path, models: Path, ports: tuple[int, int, int], *, build: ModelSettings | None
     ) -> None:
         self.address = f"{LOOPBACK}:{ports[0]}"
         self._directory = directory
@@ -126,9 +126,9 @@ class EmbeddedTriton:
                     "--target DIR`, or leave it unset to have it built in the data directory",
                     code="configuration.no_models",
                 )
-        elif not is_up_to_date(self._models, self._build):
-            options = ("--target", str(self._models), "--precision", self._build)
-            command = Command((sys.executable, "-m", "streams.cli", "models", "build", *options))
+        elif not is_up_to_date(self._models, self._build.precision, self._build.plan):
+            build = (sys.executable, "-m", "streams.cli", "models", "build", "--target", str(self._models))
+            command = Command(build, {"BRAID_MODELS": self._build.model_dump_json()})
             await run_to_end("building the models", command, self._logs / "models.log", _BUILD_TIMEOUT_S)
 
 

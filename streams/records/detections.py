@@ -120,7 +120,7 @@ class Detection(_Frozen):
         parts: p-value of each part of the baseline.
         contributions: how each probability changes when that modality is left out.
         embedding: the fused window, float [128], unit length.
-        text_embedding: mean of the segments' embeddings, float [384]; None without words.
+        text_embedding: mean of the segments' embeddings, as long as the text encoder's; None without words.
         transcript: the window's words, at most 4 KB of UTF-8.
         items: where the window's items are on Kafka.
         dead_letters: where those of its items are that went to the dead letters instead.

@@ -2,6 +2,7 @@
 
 from streams.settings.load import load_settings
 from streams.settings.tree import (
+    EncoderSettings,
     KafkaSettings,
     LimitSettings,
     ModalitySettings,
@@ -17,6 +18,7 @@ from streams.settings.tree import (
 )
 
 __all__ = [
+    "EncoderSettings",
     "KafkaSettings",
     "LimitSettings",
     "ModalitySettings",

@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from processors.modality import Modality
+from processors.models.plan import ModelPlan
 from processors.models.precision import Precision
 from streams.settings.document import DocumentSource
 
 __all__ = [
+    "EncoderSettings",
     "KafkaSettings",
     "LimitSettings",
     "ModalitySettings",
@@ -104,13 +106,27 @@ class TritonSettings(_Section):
     """Requests to one model that are under way at a time."""
 
 
+class EncoderSettings(_Section):
+    """Checkpoints that the repository is built with in place of the shipped encoders."""
+
+    video: str | None = None
+    """Frames to embeddings: a folder, or a name that is downloaded; empty: the shipped encoder, as for the others."""
+    audio: str | None = None
+    """One second of sound to an embedding."""
+    transcript: str | None = None
+    """Text to an embedding."""
+
+
 class ModelSettings(_Section):
-    """Names of the models in the Triton repository."""
+    """What the Triton repository is built from, and the names of the models in it."""
 
     repository: Path | None = None
     """Model repository that `braid up` serves; empty: built into `data_dir`."""
     precision: Precision = Precision.INT8
     """Numbers that the built encoders compute in: `int8` on CPUs, `fp32` on GPUs."""
+    fusion_file: Path | None = None
+    """Trained fusion model that the repository is built with, of any kind, for any classes; empty: the shipped one."""
+    encoders: EncoderSettings = EncoderSettings()
     video_encoder: str = "video_encoder"
     """Frames to embeddings."""
     audio_encoder: str = "audio_encoder"
@@ -119,6 +135,12 @@ class ModelSettings(_Section):
     """Text to an embedding."""
     fusion: str = "fusion"
     """A window's embeddings to event probabilities."""
+
+    @property
+    def plan(self) -> ModelPlan:
+        """What the repository is built from where it is not what is shipped."""
+        encoders = self.encoders
+        return ModelPlan(self.fusion_file, encoders.video, encoders.audio, encoders.transcript)
 
 
 class LimitSettings(_Section):

@@ -11,7 +11,7 @@ from processors.models.repository import add_version, graph_of, remove_version, 
 from processors.models.signature import check_graph
 from processors.models.spec import FUSION
 from streams.errors import BraidError, ConfigurationError
-from streams.inference import ModelClient, ServedVersion, TritonControl, TritonServer
+from streams.inference import ModelClient, ServedVersion, TritonControl, TritonServer, read_served
 from streams.settings import Settings
 from streams.store import LiveModels, ModelVersions, Store, add_up
 from streams.versions.overview import ComparedVersions, ModelOverview, overview_of
@@ -58,18 +58,22 @@ class VersionDesk:
                 f"set `version_policy {{ all {{}} }}` in {folder / 'config.pbtxt'} (`braid models build` writes it), "
                 "and restart Triton"
             )
-        await self._client.check(versions.live)
-        _as_configuration(partial(check_graph, graph_of(source), await self._client.signature(versions.live), FUSION))
-        number = max(versions.highest, *versions_of(folder)) + 1
-        _as_configuration(partial(add_version, folder, number, source))
-        try:
-            await self._control.load(model)
-            await self._have_answered(number)
-        except BraidError as error:
-            await self._take_back(folder, number)
-            raise _refusal(
-                f"version {number} of {model} was not deployed: {error}; version {versions.live} serves on"
-            ) from error
+        timeout_s = self._settings.triton.timeout_s
+        served = await read_served(self._client.server, model, timeout_s=timeout_s)
+        spec = served.make_specs()[FUSION.name]
+        async with ModelClient(self._client.server, spec, timeout_s=timeout_s, name=model) as client:
+            await client.check(versions.live)
+            _as_configuration(partial(check_graph, graph_of(source), await client.signature(versions.live), spec))
+            number = max(versions.highest, *versions_of(folder)) + 1
+            _as_configuration(partial(add_version, folder, number, source))
+            try:
+                await self._control.load(model)
+                await self._have_answered(client, number)
+            except BraidError as error:
+                await self._take_back(folder, number)
+                raise _refusal(
+                    f"version {number} of {model} was not deployed: {error}; version {versions.live} serves on"
+                ) from error
         await self._change(model, lambda now: now.deployed(number))
         return number
 
@@ -183,16 +187,16 @@ class VersionDesk:
                 return wanted.models[model]
             stored = found
 
-    async def _have_answered(self, version: int) -> None:
+    async def _have_answered(self, client: ModelClient, version: int) -> None:
         """Have the known-good sample answered by a version that was loaded."""
-        served = [entry.version for entry in await self._control.index() if entry.model == self._client.name]
+        served = [entry.version for entry in await self._control.index() if entry.model == client.name]
         if version not in served:
             raise _refusal(
                 f"Triton at {self._control.address} does not see it; models.repository is {self._repository}: expected "
                 "the folder that it serves"
             )
-        await self._client.check(version)
-        await self._client.infer(FUSION.sample(), _OUTPUTS, version)
+        await client.check(version)
+        await client.infer(client.spec.sample(), _OUTPUTS, version)
 
     async def _take_back(self, folder: Path, version: int) -> None:
         """Remove a version that does not work; that Triton still knows of it harms nobody."""

@@ -8,12 +8,8 @@ import numpy.typing as npt
 
 from processors.modality import Modality
 from processors.models.packing import pack_items
-from processors.models.spec import (
-    CONTRIBUTION_ORDER,
-    EMBEDDING_DIMS,
-    EVENT_CLASSES,
-    MAX_ITEMS,
-)
+from processors.models.served import ServedFacts
+from processors.models.spec import CONTRIBUTION_ORDER, MAX_ITEMS
 from streams.align import Window
 from streams.records import (
     AudioCoverage,
@@ -64,12 +60,15 @@ class FusionAnswer:
     model_version: str
 
 
-def fusion_inputs(window: Window[Item], items: Sequence[Encoded]) -> dict[str, npt.NDArray[np.float32]]:
+def fusion_inputs(
+    window: Window[Item], items: Sequence[Encoded], dims: Mapping[Modality, int]
+) -> dict[str, npt.NDArray[np.float32]]:
     """Lay a window's items out as the fusion model takes them, padded, without the batch dimension.
 
     Args:
         window: its bounds give times and overlaps.
         items: in order of modality, start and id.
+        dims: length of one item's embedding, for every modality.
 
     Returns:
         Per modality m: `m` float32 [T, D], `m_time` float32 [T] seconds from the window's start (negative for an item
@@ -82,9 +81,10 @@ def fusion_inputs(window: Window[Item], items: Sequence[Encoded]) -> dict[str, n
         spans_ms = np.array([(encoded.item.start_ms, encoded.item.end_ms) for encoded in own], np.int64)
         packed = pack_items(
             modality,
-            embeddings.reshape(-1, EMBEDDING_DIMS[modality]),
+            embeddings.reshape(-1, dims[modality]),
             spans_ms.reshape(-1, 2),
             (window.start_ms, window.end_ms),
+            dims,
         )
         names = (modality.value, f"{modality}_time", f"{modality}_weight")
         inputs.update(zip(names, packed, strict=True))
@@ -102,7 +102,7 @@ def detection_of(
     answer: FusionAnswer | None,
     *,
     required: Sequence[Modality],
-    thresholds: Mapping[str, float],
+    served: ServedFacts,
     encoder_names: Mapping[Modality, str],
     fusion_name: str,
     closed_ms: int,
@@ -117,7 +117,7 @@ def detection_of(
         items: those that were encoded, in order of modality, start and id.
         answer: of the fusion model; None where it cannot answer this window.
         required: modalities that the source must bring.
-        thresholds: event class -> probability from which it counts as an event.
+        served: the classes that are answered, and from which thresholds they count as events.
         encoder_names: modality -> name in the repository of the encoder that embeds it.
         fusion_name: of the fusion model in the repository.
         closed_ms: processing time at which the window was first closed.
@@ -129,9 +129,9 @@ def detection_of(
     contributions: dict[Modality, dict[str, float]] = {}
     models = _encoders_of(items, encoder_names)
     if answer is not None:
-        probabilities = dict(zip(EVENT_CLASSES, _rounded(answer.probabilities), strict=True))
+        probabilities = dict(zip(served.classes, _rounded(answer.probabilities), strict=True))
         contributions = {
-            modality: dict(zip(EVENT_CLASSES, _rounded(row), strict=True))
+            modality: dict(zip(served.classes, _rounded(row), strict=True))
             for modality, row in zip(CONTRIBUTION_ORDER, answer.contributions, strict=True)
         }
         models[fusion_name] = answer.model_version
@@ -146,7 +146,7 @@ def detection_of(
         closed_by=(window.closed_by or "watermark"),
         coverage=_coverage(window, items, shed),
         missing=tuple(modality for modality in required if modality not in present),
-        event=event_of(probabilities, thresholds),
+        event=event_of(probabilities, served.thresholds),
         probabilities=probabilities,
         contributions=contributions,
         embedding=() if answer is None else tuple(_rounded(answer.embedding)),
@@ -161,8 +161,8 @@ def detection_of(
 
 
 def event_of(probabilities: Mapping[str, float], thresholds: Mapping[str, float]) -> str | None:
-    """The likeliest of the event classes that reach their thresholds; None where none does."""
-    above = [name for name, probability in probabilities.items() if probability >= thresholds[name]]
+    """The likeliest of the classes that have a threshold and reach it; None where none does."""
+    above = [name for name, threshold in thresholds.items() if probabilities.get(name, -1.0) >= threshold]
     return max(above, key=lambda name: probabilities[name], default=None)
 
 

@@ -6,14 +6,13 @@ position hears of it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
 import structlog
 
 from processors.modality import Modality
-from processors.models.spec import EMBEDDING_DIMS
 from streams.align import Window
 from streams.errors import ContractBroken, Fenced, PoisonItem
 from streams.records import Detection, Item, KafkaRecord
@@ -102,7 +101,7 @@ class WindowAnswers:
 
     def encode(self, record: KafkaRecord, item: Item, windows: int) -> None:
         """Take an item that went into so many windows, and start its encoding."""
-        entry = self._entries[item] = _Entry(windows, _held_bytes(item))
+        entry = self._entries[item] = _Entry(windows, _held_bytes(item, self._services.served.dims))
         self._ledger.change(undecoded_bytes=len(item.payload), held_bytes=entry.held_bytes)
         entry.encoding = self._spawn(self._encode(record, item, entry))
         metrics.ITEMS.labels(item.modality).inc()
@@ -184,7 +183,7 @@ class WindowAnswers:
             items,
             answer,
             required=[modality for modality in Modality if getattr(modalities, modality.value) == "required"],
-            thresholds=services.thresholds,
+            served=services.served,
             encoder_names=services.encoders.names,
             fusion_name=services.fuser.client.name,
             closed_ms=job.closed_ms,
@@ -254,7 +253,7 @@ class WindowAnswers:
         return stored
 
 
-def _held_bytes(item: Item) -> int:
+def _held_bytes(item: Item, dims: Mapping[Modality, int]) -> int:
     """Counted before the item is encoded: counted afterwards, a batch could run far ahead of its bound."""
     text_bytes = len(item.payload) if item.modality is Modality.TRANSCRIPT else 0
-    return _ENTRY_BYTES + _FLOAT_BYTES * EMBEDDING_DIMS[item.modality] + text_bytes
+    return _ENTRY_BYTES + _FLOAT_BYTES * dims[item.modality] + text_bytes

@@ -15,6 +15,7 @@ import structlog
 from processors.audio import decode_audio, pieces, resample
 from processors.errors import DecodeError
 from processors.modality import Modality
+from processors.models.served import ServedFacts
 from processors.models.spec import AUDIO_ENCODER, AUDIO_RATE_HZ, TEXT_ENCODER, VIDEO_ENCODER, ModelSpec
 from processors.transcript import decode_transcript
 from processors.video import decode_frame
@@ -132,11 +133,14 @@ class Encoder:
 class ItemEncoders:
     """Turns the items of all modalities into their content."""
 
-    def __init__(self, server: TritonServer, settings: Settings, readiness: Readiness, executor: Executor) -> None:
+    def __init__(
+        self, server: TritonServer, served: ServedFacts, settings: Settings, readiness: Readiness, executor: Executor
+    ) -> None:
         """Open one channel per encoder.
 
         Args:
             server: the Triton that serves them.
+            served: what the models are about.
             settings: bounds, timeouts and names of models.
             readiness: told when Triton is away.
             executor: threads for decoding.
@@ -144,13 +148,16 @@ class ItemEncoders:
         self._executor = executor
         self._max_decoded_bytes = settings.limits.max_decoded_bytes
 
-        def encoder(spec: ModelSpec, name: str) -> Encoder:
+        specs = served.make_specs()
+
+        def encoder(model: str, name: str) -> Encoder:
+            spec = specs[model]
             client = ModelClient(server, spec, timeout_s=settings.triton.timeout_s, name=name)
             return Encoder(client, spec, settings, readiness)
 
-        self.video = encoder(VIDEO_ENCODER, settings.models.video_encoder)
-        self.audio = encoder(AUDIO_ENCODER, settings.models.audio_encoder)
-        self.text = encoder(TEXT_ENCODER, settings.models.text_encoder)
+        self.video = encoder(VIDEO_ENCODER.name, settings.models.video_encoder)
+        self.audio = encoder(AUDIO_ENCODER.name, settings.models.audio_encoder)
+        self.text = encoder(TEXT_ENCODER.name, settings.models.text_encoder)
 
     @property
     def by_modality(self) -> dict[Modality, Encoder]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from processors.modality import Modality
+from processors.models.served import ServedFacts
 from streams.align import ClosedBy, Window
 from streams.errors import ContractBroken, PoisonItem
 from streams.kafka_ranges import KafkaRanges
@@ -50,7 +51,7 @@ class WindowRemaker:
         fuser: items to an answer.
         store: holds the answers.
         outbox: tells them.
-        thresholds: event class -> probability from which it counts as an event.
+        served: what the models answer.
         modalities: topic -> modality.
         limits: of items.
         wall_ms: the wall clock, epoch milliseconds.
@@ -63,7 +64,7 @@ class WindowRemaker:
     fuser: Fuser
     store: Store
     outbox: Outbox
-    thresholds: Mapping[str, float]
+    served: ServedFacts
     modalities: Mapping[str, Modality]
     limits: ItemLimits
     wall_ms: Callable[[], int]
@@ -127,7 +128,7 @@ class WindowRemaker:
             ordered,
             await self.fuser.fuse(window, ordered),
             required=[modality for modality in Modality if getattr(view.modalities, modality.value) == "required"],
-            thresholds=self.thresholds,
+            served=self.served,
             encoder_names=self.encoders.names,
             fusion_name=self.fuser.client.name,
             closed_ms=stored.closed_ms if stored else self.wall_ms(),

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from processors.modality import Modality
-from processors.models.labels import load_thresholds
 from processors.models.spec import FUSION
 from streams.dead_letters import BuriedLetter, read_whole
 from streams.errors import ConfigurationError, PoisonItem
-from streams.inference import ModelClient, TritonServer, check_models
+from streams.inference import ModelClient, TritonServer, check_models, read_served
 from streams.kafka_ranges import KafkaRanges, brokers_of
 from streams.records import DeadLetter, Item, ItemLimits, parse_item
 from streams.settings import Settings
@@ -142,12 +141,14 @@ async def open_replayer(settings: Settings) -> AsyncGenerator[Replayer, None]:
         windows = await _agreed_windows(store, settings)
         executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
         stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
-        triton = TritonServer(settings.triton.grpc)
-        encoders = ItemEncoders(triton, settings, readiness, executor)
+        triton, timeout_s = TritonServer(settings.triton.grpc), settings.triton.timeout_s
+        served = await read_served(triton, settings.models.fusion, timeout_s=timeout_s)
+        encoders = ItemEncoders(triton, served, settings, readiness, executor)
         stack.push_async_callback(encoders.close)
-        client = ModelClient(triton, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion)
+        spec = served.make_specs()[FUSION.name]
+        client = ModelClient(triton, spec, timeout_s=timeout_s, name=settings.models.fusion)
         versions = FusionVersions(store, client, settings, readiness)
-        fuser = Fuser(client, settings, readiness, lambda: versions.live)
+        fuser = Fuser(client, served, settings, readiness, lambda: versions.live)
         stack.push_async_callback(fuser.close)
         await versions.reach()
         await check_models([encoder.client for encoder in encoders.by_modality.values()])
@@ -163,7 +164,7 @@ async def open_replayer(settings: Settings) -> AsyncGenerator[Replayer, None]:
             fuser,
             store,
             outbox,
-            load_thresholds(),
+            served,
             {settings.kafka.topics.of(modality): modality for modality in Modality},
             ItemLimits(limits.max_item_bytes, limits.max_item_ms, limits.max_future_ms),
             _wall_ms,

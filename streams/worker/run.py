@@ -14,11 +14,10 @@ import structlog
 import uvloop
 
 from processors.modality import Modality
-from processors.models.labels import load_thresholds
 from processors.models.spec import FUSION
 from streams.errors import BraidError, ConfigurationError
 from streams.group_offsets import read_committed_offsets
-from streams.inference import ModelClient, TritonServer, check_models
+from streams.inference import ModelClient, TritonServer, check_models, read_served
 from streams.settings import Settings
 from streams.store import Store
 from streams.telemetry import ProbeServer, configure_logging
@@ -126,19 +125,23 @@ async def _start(
     # The models next: a wrong model is found before the first item is encoded.
     executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
     stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
-    triton = TritonServer(settings.triton.grpc)
-    encoders = ItemEncoders(triton, settings, readiness, executor)
+    triton, timeout_s, fusion_name = (
+        TritonServer(settings.triton.grpc),
+        settings.triton.timeout_s,
+        settings.models.fusion,
+    )
+    # Classes and sizes are the repository's to say.
+    served = await readiness.until_available("triton", partial(read_served, triton, fusion_name, timeout_s=timeout_s))
+    encoders = ItemEncoders(triton, served, settings, readiness, executor)
     stack.push_async_callback(encoders.close)
-    fusion = ModelClient(triton, FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion)
+    spec = served.make_specs()[FUSION.name]
+    fusion = ModelClient(triton, spec, timeout_s=timeout_s, name=fusion_name)
     # Which version answers is the group's to say, before this worker asks any.
     versions = FusionVersions(store, fusion, settings, readiness)
-    thresholds = load_thresholds()
-    aside = ModelClient(
-        triton.aside("triton_shadow"), FUSION, timeout_s=settings.triton.timeout_s, name=settings.models.fusion
-    )
-    shadow = Shadow(aside, versions, store, settings, readiness, name, thresholds)
+    aside = ModelClient(triton.aside("triton_shadow"), spec, timeout_s=timeout_s, name=fusion_name)
+    shadow = Shadow(aside, versions, store, settings, readiness, name, served)
     stack.push_async_callback(shadow.close)
-    fuser = Fuser(fusion, settings, readiness, lambda: versions.live, shadow.beside)
+    fuser = Fuser(fusion, served, settings, readiness, lambda: versions.live, shadow.beside)
     stack.push_async_callback(fuser.close)
     await versions.reach()
     await readiness.until_available("triton", partial(_check_models, encoders, fusion, versions))
@@ -161,7 +164,7 @@ async def _start(
         liveness,
         Shedder(settings.overload, _wall_ms),
         encoding_turns(settings),
-        thresholds,
+        served,
         _wall_ms,
         _monotonic_ms,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from processors.modality import Modality
+from processors.models.served import ServedFacts
 from processors.models.spec import FUSION
 from streams.align import AlignSettings, EarlierWindows, Role, Window
 from streams.errors import PoisonItem
@@ -41,6 +42,7 @@ class Fuser:
     def __init__(
         self,
         client: ModelClient,
+        served: ServedFacts,
         settings: Settings,
         readiness: Readiness,
         live_version: Callable[[], int],
@@ -50,22 +52,24 @@ class Fuser:
 
         Args:
             client: of the fusion model.
+            served: what it takes.
             settings: with the bounds of `triton`.
             readiness: told when Triton is away.
             live_version: the version that answers, at this moment.
             beside: hears of each answer, with the window's id and what the model was given.
         """
         self.client = client
+        self._dims = served.dims
         self._live_version = live_version
         self._beside = beside
-        good: FusionInputs = {name: batch[0].astype(np.float32) for name, batch in FUSION.sample().items()}
+        good: FusionInputs = {name: batch[0].astype(np.float32) for name, batch in client.spec.sample().items()}
         trial: Trial[FusionInputs, FusionAnswer] = Trial(
             Line(
                 model=client.name,
                 stage="fuse",
                 ask=self._ask,
                 good=good,
-                full_batch=FUSION.max_batch_size,
+                full_batch=client.spec.max_batch_size,
                 until_available=partial(readiness.until_available, "triton"),
                 reload=client.reload,
                 gate=client.server.gate,
@@ -74,7 +78,7 @@ class Fuser:
         bounds = settings.triton
         self._batcher: MicroBatcher[FusionInputs, FusionAnswer] = MicroBatcher(
             trial.answer,
-            max_batch=min(bounds.max_batch, FUSION.max_batch_size),
+            max_batch=min(bounds.max_batch, client.spec.max_batch_size),
             max_in_flight=bounds.max_in_flight,
             capacity=bounds.max_batch * bounds.max_in_flight,
         )
@@ -86,7 +90,7 @@ class Fuser:
             PoisonItem: the model refuses this window (`fuse.refused`), fails on it, also when it is asked for it alone
                 (`fuse.failed`; see `Trial` for what that takes), or its answer is not finite (`fuse.not_finite`).
         """
-        inputs = fusion_inputs(window, items)
+        inputs = fusion_inputs(window, items, self._dims)
         answer = await self._batcher.submit(inputs)
         outputs = (answer.probabilities, answer.contributions, answer.embedding)
         if not all(np.isfinite(output).all() for output in outputs):
@@ -189,7 +193,7 @@ class Services:
         liveness: told of every sign of life.
         shedder: what is left out under overload.
         encoding_turns: by modality, how many items may be decoded or encoded at a time; decoded frames are large.
-        thresholds: event class -> probability from which it counts as an event.
+        served: what the models answer.
         wall_ms: the wall clock, epoch milliseconds.
         monotonic_ms: a clock that never jumps.
     """
@@ -205,7 +209,7 @@ class Services:
     liveness: Liveness
     shedder: Shedder
     encoding_turns: Mapping[Modality, asyncio.Semaphore]
-    thresholds: Mapping[str, float]
+    served: ServedFacts
     wall_ms: Callable[[], int]
     monotonic_ms: Callable[[], int]
 

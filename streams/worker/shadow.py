@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import structlog
 
-from processors.models.spec import EVENT_CLASSES, FUSION
+from processors.models.served import ServedFacts
+from processors.models.spec import FUSION
 from streams.errors import BraidError
 from streams.inference import ModelClient
 from streams.settings import Settings
@@ -61,7 +62,7 @@ class Shadow:
         settings: Settings,
         readiness: Readiness,
         worker: str,
-        thresholds: Mapping[str, float],
+        served: ServedFacts,
     ) -> None:
         """Begin with nothing waiting.
 
@@ -72,7 +73,7 @@ class Shadow:
             settings: the group, and the bounds of `triton`.
             readiness: told when the store is away.
             worker: name of this worker, unique in its group; its counts go on after a restart.
-            thresholds: event class -> probability from which it counts as an event.
+            served: the classes that are answered, and from which thresholds they count as events.
         """
         self._client = client
         self._versions = versions
@@ -81,7 +82,7 @@ class Shadow:
         self._max_batch = min(settings.triton.max_batch, FUSION.max_batch_size)
         self._readiness = readiness
         self._worker = worker
-        self._thresholds = thresholds
+        self._served = served
         self._waiting: deque[_Answered] = deque()
         self._is_wanted = asyncio.Event()
         self._skipped = 0
@@ -164,7 +165,7 @@ class Shadow:
             return Comparison(failed=1)
         differences = np.abs(probabilities.astype(np.float64) - live)
         events = [
-            event_of(dict(zip(EVENT_CLASSES, row.tolist(), strict=True)), self._thresholds)
+            event_of(dict(zip(self._served.classes, row.tolist(), strict=True)), self._served.thresholds)
             for row in (live, probabilities)
         ]
         SHADOW_ANSWERS.labels("same_event" if events[0] == events[1] else "other_event").inc()

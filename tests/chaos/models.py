@@ -6,7 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from processors.models.config_pbtxt import render_config
-from processors.models.spec import AUDIO_ENCODER, FUSION, TEXT_ENCODER, VIDEO_ENCODER, DynamicBatching
+from processors.models.served import shipped_facts
+from processors.models.spec import DynamicBatching
 
 __all__ = ["ModelRepository"]
 
@@ -23,7 +24,8 @@ class ModelRepository:
     def write(self) -> None:
         """Lay out the four models that a worker asks."""
         self.set_call_s(0.0)
-        for spec in (VIDEO_ENCODER, AUDIO_ENCODER, TEXT_ENCODER, FUSION):
+        specs = shipped_facts().make_specs()
+        for spec in (specs[name] for name in ("video_encoder", "audio_encoder", "text_encoder", "fusion")):
             served = replace(
                 spec,
                 backend="python",
@@ -31,7 +33,7 @@ class ModelRepository:
                 steps=(),
                 batching=DynamicBatching(),
                 labels=MappingProxyType({}),
-                parameters=MappingProxyType({"control": str(self._control)}),
+                parameters=MappingProxyType({**spec.parameters, "control": str(self._control)}),
             )
             folder = self.path / spec.name
             (folder / "1").mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from processors.models.spec import FUSION
+from processors.models.served import ServedFacts
+from processors.models.spec import EMBEDDING_DIMS, EVENT_CLASSES, FUSION
 from streams.errors import ModelFailed
 from streams.inference import TritonServer
 from streams.inference.client import Answer
@@ -18,7 +19,7 @@ from streams.worker.readiness import Readiness
 from streams.worker.shadow import Shadow
 
 DEADLINE_S = 10.0
-THRESHOLDS = dict.fromkeys(("fire_alarm", "collision", "break_in", "crowd_panic"), 0.5)
+SERVED = ServedFacts(EMBEDDING_DIMS, EVENT_CLASSES, dict.fromkeys(EVENT_CLASSES, 0.5))
 INPUTS = {name: rows[0] for name, rows in FUSION.sample().items()}
 LIVE = [0.9, 0.1, 0.1, 0.1]
 
@@ -51,7 +52,7 @@ class Desk:
         self.client = Client(probabilities)
         self.versions = SimpleNamespace(live=1, shadow=2)
         self.store = store
-        self.shadow = Shadow(self.client, self.versions, store, Settings(), Readiness(), worker, THRESHOLDS)
+        self.shadow = Shadow(self.client, self.versions, store, Settings(), Readiness(), worker, SERVED)
         self.running = asyncio.create_task(self.shadow.run())
 
     def answer(self, window_id="gate/0/4000", live_version=1):

@@ -1,7 +1,8 @@
 """Fusion: the items of one window, from whichever modalities are there, to an answer.
 
-`FusionNetwork` is what Triton serves, with weights of its own. `make_fusion` makes one of several kinds of any size for
-any tasks; an `Ensemble` of them behaves like one.
+`FusionNetwork` is what Triton serves where nothing else is chosen, with weights of its own. `make_fusion` makes one of
+several kinds of any size for any tasks; an `Ensemble` of them behaves like one, and `ServedFusion` puts one behind what
+Triton takes and gives.
 """
 
 from processors.models.fusion.ensemble import Ensemble
@@ -9,8 +10,10 @@ from processors.models.fusion.files import TrainedFusion, load_trained, save_tra
 from processors.models.fusion.kinds import FUSION_KINDS, make_fusion
 from processors.models.fusion.model import FusionAnswer, FusionModel, FusionShape, Task
 from processors.models.fusion.network import FUSION_WEIGHTS_PATH, FusionNetwork, load_fusion
+from processors.models.fusion.served import EVENT_TASK, ServedFusion, facts_of
 
 __all__ = [
+    "EVENT_TASK",
     "FUSION_KINDS",
     "FUSION_WEIGHTS_PATH",
     "Ensemble",
@@ -18,8 +21,10 @@ __all__ = [
     "FusionModel",
     "FusionNetwork",
     "FusionShape",
+    "ServedFusion",
     "Task",
     "TrainedFusion",
+    "facts_of",
     "load_fusion",
     "load_trained",
     "make_fusion",

@@ -66,6 +66,6 @@ class AttentionFusion(_PooledFusion):
     def fuse(self, encoded: Any, present: torch.Tensor) -> torch.Tensor:
         """Attention over modalities and the query; the query's place is the answer."""
         tokens = self.pools.fill(encoded, present) + self.kind
-        tokens = torch.cat([self.query.expand(len(tokens), -1, -1), tokens], dim=1)
-        mask = torch.ones(1, 1, tokens.shape[1], dtype=torch.bool).expand(len(tokens), tokens.shape[1], -1)
+        tokens = torch.cat([self.query.expand(tokens.shape[0], -1, -1), tokens], dim=1)
+        mask = torch.ones(1, 1, tokens.shape[1], dtype=torch.bool).expand(tokens.shape[0], tokens.shape[1], -1)
         return self.block(tokens, tokens, mask)[:, 0]

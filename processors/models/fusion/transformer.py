@@ -58,15 +58,15 @@ class TransformerFusion(FusionModel):
         views, count = present.shape[0] // features.shape[0], present.shape[1]
         is_kept = (weights.repeat(views, 1) > 0) & (present[:, owners] > 0)
         items = features.repeat(views, 1, 1) + self.kind[owners] + self._encode_age(times.repeat(views, 1), is_kept)
-        absent = (self.missing + self.kind).expand(len(present), -1, -1)
+        absent = (self.missing + self.kind).expand(present.shape[0], -1, -1)
         tokens = torch.cat([items, absent], dim=1)
         is_there = torch.cat([is_kept, present == 0], dim=1)
         if count > 1:
             whose = torch.cat([owners, torch.arange(count)])
             is_other = (whose[:, None] != whose[None]) & is_there[:, None, :]
             tokens = self.cross(tokens, tokens, is_other)
-        tokens = torch.cat([self.query.expand(len(tokens), -1, -1), tokens], dim=1)
-        seen = torch.cat([is_there.new_ones(len(tokens), 1), is_there], dim=1)[:, None, :]
+        tokens = torch.cat([self.query.expand(tokens.shape[0], -1, -1), tokens], dim=1)
+        seen = torch.cat([is_there.new_ones(tokens.shape[0], 1), is_there], dim=1)[:, None, :]
         return self.after(self.joint(tokens[:, :1], tokens, seen)[:, 0])
 
     def _encode_age(self, times: torch.Tensor, is_kept: torch.Tensor) -> torch.Tensor:

@@ -23,17 +23,21 @@ OPENS_AFTER = 5
 
 
 class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):
-    """Ends every inference with one status; remembers what it was asked to load and unload."""
+    """Ends every inference with one status, or an answer; remembers what it was asked to load and unload."""
 
     def __init__(self):
         self.status = (grpc.StatusCode.INTERNAL, "")
+        self.answered = None
         self.calls = 0
         self.asked = []
         self.refuses_to_unload = False
 
     async def ModelInfer(self, request, context):  # noqa: N802 - the protocol's name
         self.calls += 1
-        await context.abort(*self.status)
+        if self.answered is None:
+            await context.abort(*self.status)
+        output = {"name": "y", "datatype": "FP32", "shape": self.answered.shape}
+        return service_pb2.ModelInferResponse(outputs=[output], raw_output_contents=[self.answered.tobytes()])
 
     async def RepositoryModelLoad(self, request, context):  # noqa: N802 - the protocol's name
         self.asked.append(f"load {request.model_name}")
@@ -87,6 +91,21 @@ async def test_each_status_has_its_family_and_the_reason_is_kept(triton, client,
     assert type(raised.value) is family
     assert raised.value.code == code
     assert reason in str(raised.value)
+
+
+async def test_an_answer_is_of_the_shape_that_the_spec_says(triton, client):
+    triton.answered = np.full((1, 1), 0.5, np.float32)
+    assert (await client.infer(X, ["y"])).outputs["y"].tolist() == [[0.5]]
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (1, 2), (1,)], ids=["rows", "sizes", "rank"])
+async def test_an_answer_of_another_shape_breaks_the_contract_and_both_are_shown(triton, client, shape):
+    triton.answered = np.zeros(shape, np.float32)
+    with pytest.raises(ContractBroken) as refused:
+        await client.infer(X, ["y"])
+    assert refused.value.code == "model.shape"
+    assert f"expected shape [1, 1], got shape {list(shape)}" in str(refused.value)
+    assert "start the workers again" in str(refused.value)
 
 
 async def test_all_clients_of_a_server_stay_away_once_it_does_not_answer(triton):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.errors import ConfigurationError
-from streams.local.triton import build_backends, find_libpython
+from streams.errors import ConfigurationError, DependencyUnavailable
+from streams.local.triton import EmbeddedTriton, build_backends, find_libpython
+from streams.settings import ModelSettings
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -62,3 +63,10 @@ def test_the_backends_are_tritons_own_with_our_stub_and_ours_for_onnx(tmp_path: 
 def test_a_python_without_a_stub_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=rf"no backend for Python {PYTHON}.*BRAID_TRITON__GRPC"):
         build_backends(lay_out_pytriton(tmp_path / "pytriton", "2.7"), tmp_path / "backends")
+
+
+async def test_the_models_are_built_from_what_the_settings_name(tmp_path: Path) -> None:
+    settings = ModelSettings(fusion_file=tmp_path / "gone.safetensors")
+    triton = EmbeddedTriton(tmp_path / "triton", tmp_path, tmp_path / "models", (1, 2, 3), build=settings)
+    with pytest.raises(DependencyUnavailable, match=r"gone\.safetensors is not there"):
+        await triton._have_models()

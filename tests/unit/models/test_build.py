@@ -1,5 +1,6 @@
 """Which folders a build replaces, and when it has nothing to do; real builds are tried under `tests/integration`."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,15 @@ import pytest
 from processors.errors import ModelError
 from processors.models import build
 from processors.models.build import MANIFEST_NAME, ONNXRUNTIME_BACKEND, build_repository, is_up_to_date
+from processors.models.plan import ModelPlan
 from processors.models.precision import Precision
 from processors.models.repository import add_version
+from processors.models.skeleton import write_skeleton
 
 
-def fill(repository: Path, _precision: object, _progress: object) -> None:
+def fill(repository: Path, _plan: object, _precision: object, _progress: object) -> None:
     """Stands in for the exports, which take seconds each."""
+    write_skeleton(repository)
     (repository / "fusion" / "1").mkdir()
     (repository / "fusion" / "1" / "model.onnx").write_bytes(b"graph")
 
@@ -83,6 +87,21 @@ def test_another_precision_makes_it_stale(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_another_fusion_file_or_another_checkpoint_makes_it_stale(tmp_path: Path) -> None:
+    target, trained = tmp_path / "models", tmp_path / "fusion.safetensors"
+    trained.write_bytes(b"weights")
+    plan = ModelPlan(fusion=trained, video="some/checkpoint")
+    build_repository(target, plan=plan)
+
+    assert is_up_to_date(target, plan=plan)
+    assert not is_up_to_date(target)
+    assert not is_up_to_date(target, plan=ModelPlan(fusion=trained))
+    assert json.loads((target / MANIFEST_NAME).read_text())["plan"] == plan.identity()
+    trained.write_bytes(b"weightz")
+    assert not is_up_to_date(target, plan=plan)
+
+
+@pytest.mark.usefixtures("quick")
 def test_versions_that_were_added_neither_make_it_stale_nor_are_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,8 +127,15 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     assert precious.read_text() == "years of work"
 
 
+def test_a_fusion_file_that_is_not_there_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"gone\.safetensors is not there"):
+        build_repository(tmp_path / "models", plan=ModelPlan(fusion=tmp_path / "gone.safetensors"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failed_build_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_repository: Path, _precision: object, _progress: object) -> None:
+    def fail(_repository: Path, _plan: object, _precision: object, _progress: object) -> None:
         raise ModelError("the graph differs")
 
     monkeypatch.setattr(build, "_fill", fail)
@@ -126,7 +152,7 @@ def test_a_failed_build_leaves_the_last_good_one(tmp_path: Path, monkeypatch: py
     build_repository(target)
     graph = target / "fusion" / "1" / "model.onnx"
 
-    def fail(_repository: Path, _precision: object, _progress: object) -> None:
+    def fail(_repository: Path, _plan: object, _precision: object, _progress: object) -> None:
         raise ModelError("the graph differs")
 
     monkeypatch.setattr(build, "_fill", fail)

@@ -1,6 +1,8 @@
 """Which ONNX files can take the place of a live version, and what is said of the others."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -8,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from processors.errors import ModelError
-from processors.models.signature import Signature, Tensor, check_graph
+from processors.models.signature import CLASSES_PROPERTY, Signature, Tensor, check_graph
 from processors.models.spec import ModelSpec, TensorSpec
 
 SPEC = ModelSpec(
@@ -95,6 +97,29 @@ def test_a_graph_with_another_signature_is_refused_and_both_are_shown(
 
     assert f"this file: {shown}\n" in str(refused.value)
     assert "live:      x FP32 [N, 4] -> y FP32 [N, 4]" in str(refused.value)
+
+
+LABELLED = replace(SPEC, labels={"y": ("a", "b", "c", "d")})
+
+
+def test_a_graph_for_other_classes_is_refused_and_both_are_shown(write: Write) -> None:
+    path = write()
+    named = onnx.load(path)
+
+    def name(classes: list[str]) -> None:
+        del named.metadata_props[:]
+        named.metadata_props.add(key=CLASSES_PROPERTY, value=json.dumps(classes))
+        onnx.save(named, path)
+
+    check_graph(path, LIVE, LABELLED)
+    name(["a", "b", "c", "d"])
+    check_graph(path, LIVE, LABELLED)
+    name(["a", "b", "d", "c"])
+    with pytest.raises(ModelError) as refused:
+        check_graph(path, LIVE, LABELLED)
+
+    assert 'this file: ["a", "b", "d", "c"]\n' in str(refused.value)
+    assert 'live:      ["a", "b", "c", "d"]' in str(refused.value)
 
 
 def test_one_tensor_more_or_less_is_another_signature() -> None:

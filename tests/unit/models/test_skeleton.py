@@ -8,8 +8,9 @@ from tritonclient.grpc import model_config_pb2
 
 from processors.models.cards import CARDS
 from processors.models.config_pbtxt import render_config
+from processors.models.served import ServedFacts, read_parameters
 from processors.models.skeleton import render_skeleton, write_skeleton
-from processors.models.spec import FUSION, SPECS, TEXT_ENCODER, DynamicBatching, ModelSpec, TensorSpec
+from processors.models.spec import EMBEDDING_DIMS, FUSION, SPECS, TEXT_ENCODER, DynamicBatching, ModelSpec, TensorSpec
 
 COMMITTED = Path(__file__).parents[3] / "triton_models"
 
@@ -65,6 +66,18 @@ def test_the_labels_name_the_probabilities() -> None:
 
     assert {t.name: t.label_filename for t in config.output if t.label_filename} == {"probabilities": "labels.txt"}
     assert render_skeleton()["fusion/labels.txt"].splitlines() == list(FUSION.labels["probabilities"])
+
+
+def test_what_a_worker_must_know_survives_the_config_whatever_stands_in_a_name() -> None:
+    names = ("leck", "großer Riss", 'a "quoted" one', "back\\slash", "煙")
+    facts = ServedFacts(EMBEDDING_DIMS, names, {"leck": 0.25, "煙": 1.0})
+    files = render_skeleton(facts)
+
+    config = text_format.Parse(files["fusion/config.pbtxt"], model_config_pb2.ModelConfig())
+    parameters = {key: value.string_value for key, value in config.parameters.items()}
+
+    assert read_parameters(parameters, EMBEDDING_DIMS) == facts
+    assert files["fusion/labels.txt"].splitlines() == list(names)
 
 
 def test_preferred_sizes_and_delay_are_rendered() -> None:

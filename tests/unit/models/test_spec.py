@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from processors.modality import Modality
 from processors.models.spec import (
     CELLS_SHAPE,
     CONTRIBUTION_ORDER,
@@ -17,6 +18,7 @@ from processors.models.spec import (
     TEXT_ENCODER,
     VIDEO_ENCODER,
     ModelSpec,
+    make_specs,
 )
 
 
@@ -81,6 +83,21 @@ def test_contributions_are_modalities_by_classes() -> None:
 
     assert shapes["probabilities"] == (len(EVENT_CLASSES),)
     assert shapes["contributions"] == (len(CONTRIBUTION_ORDER), len(EVENT_CLASSES))
+
+
+def test_own_embeddings_and_classes_reach_every_model_that_they_concern() -> None:
+    dims = {Modality.VIDEO: 5, Modality.AUDIO: 6, Modality.TRANSCRIPT: 7}
+    specs = make_specs(dims, ("leak", "steam"), {"classes": "…"})
+    shapes = {(spec.name, each.name): each.shape for spec in specs.values() for each in (*spec.inputs, *spec.outputs)}
+
+    assert list(specs) == list(SPECS)
+    assert shapes["video_encoder", "embedding"] == (5,)
+    assert shapes["audio_encoder", "embedding"] == (6,)
+    assert shapes["text_encoder", "embedding"] == shapes["text_encoder_onnx", "embedding"] == (7,)
+    assert [shapes["fusion", modality][1] for modality in CONTRIBUTION_ORDER] == [5, 6, 7]
+    assert (shapes["fusion", "probabilities"], shapes["fusion", "contributions"]) == ((2,), (3, 2))
+    assert specs["fusion"].labels == {"probabilities": ("leak", "steam")}
+    assert specs["fusion"].parameters == {"classes": "…"}
 
 
 def test_the_cells_are_about_a_thousand_half_precision_values() -> None:

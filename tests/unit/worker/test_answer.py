@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.modality import Modality
-from processors.models.spec import EVENT_CLASSES, MAX_FRAMES
+from processors.models.served import ServedFacts
+from processors.models.spec import EMBEDDING_DIMS, EVENT_CLASSES, MAX_FRAMES
 from streams.records import Item
 from streams.worker.answer import (
     FusionAnswer,
@@ -21,7 +22,7 @@ from streams.worker.answer import (
 )
 from streams.worker.encoders import Content, Encoded
 
-DIMS = {Modality.VIDEO: 1280, Modality.AUDIO: 1280, Modality.TRANSCRIPT: 384}
+DIMS = EMBEDDING_DIMS
 WINDOW = SimpleNamespace(id="dock-1/4000/4000", source_id="dock-1", start_ms=4_000, end_ms=8_000, closed_by="watermark")
 
 
@@ -38,16 +39,15 @@ def encoded(modality, start_ms, end_ms=None, *, fill=1.0, samples=0, rate=0, tex
     return Encoded(item(modality, start_ms, end_ms, offset), content)
 
 
-def answered(items, probabilities=(0.1, 0.8, 0.2, 0.3), thresholds=0.5):
-    answer = FusionAnswer(
-        np.array(probabilities, np.float32), np.zeros((3, 4), np.float32), np.zeros(128, np.float32), "1"
-    )
+def answered(items, probabilities=(0.1, 0.8, 0.2, 0.3), thresholds=0.5, served=None):
+    contributions = np.zeros((3, len(probabilities)), np.float32)
+    answer = FusionAnswer(np.array(probabilities, np.float32), contributions, np.zeros(128, np.float32), "1")
     return detection_of(
         WINDOW,
         items,
         answer,
         required=[Modality.VIDEO, Modality.AUDIO],
-        thresholds=dict.fromkeys(EVENT_CLASSES, thresholds),
+        served=served or ServedFacts(DIMS, EVENT_CLASSES, dict.fromkeys(EVENT_CLASSES, thresholds)),
         encoder_names={modality: f"{modality}_encoder" for modality in Modality},
         fusion_name="fusion",
         closed_ms=9_000,
@@ -56,20 +56,20 @@ def answered(items, probabilities=(0.1, 0.8, 0.2, 0.3), thresholds=0.5):
 
 
 def test_a_frame_weighs_one_and_is_placed_in_seconds_from_the_start():
-    inputs = fusion_inputs(WINDOW, [encoded(Modality.VIDEO, 5_500)])
+    inputs = fusion_inputs(WINDOW, [encoded(Modality.VIDEO, 5_500)], DIMS)
     assert inputs["video_time"][0] == pytest.approx(1.5)
     assert inputs["video_weight"].tolist() == [1.0] + [0.0] * (MAX_FRAMES - 1)
 
 
 def test_a_chunk_that_began_before_the_window_weighs_what_lies_inside():
-    inputs = fusion_inputs(WINDOW, [encoded(Modality.AUDIO, 3_750, 4_750)])
+    inputs = fusion_inputs(WINDOW, [encoded(Modality.AUDIO, 3_750, 4_750)], DIMS)
     assert inputs["audio_time"][0] == pytest.approx(-0.25)
     assert inputs["audio_weight"][0] == pytest.approx(0.75)
 
 
 def test_more_frames_than_the_model_takes_are_sampled_evenly_and_said():
     frames = [encoded(Modality.VIDEO, 4_000 + 40 * k, fill=k) for k in range(100)]
-    inputs = fusion_inputs(WINDOW, frames)
+    inputs = fusion_inputs(WINDOW, frames, DIMS)
     assert inputs["video"][0, 0] == 0
     assert inputs["video"][MAX_FRAMES - 1, 0] == 99
     coverage = answered(frames).coverage.video
@@ -79,6 +79,24 @@ def test_more_frames_than_the_model_takes_are_sampled_evenly_and_said():
 def test_the_event_is_the_most_probable_class_above_its_threshold():
     assert answered([encoded(Modality.VIDEO, 5_000)]).event == "collision"
     assert answered([encoded(Modality.VIDEO, 5_000)], thresholds=0.9).event is None
+
+
+def test_classes_and_thresholds_are_those_that_are_served():
+    served = ServedFacts(DIMS, ("leak", "mood.good", "steam"), {"leak": 0.3, "steam": 0.95})
+    detection = answered([encoded(Modality.VIDEO, 5_000)], (0.4, 0.99, 0.9), served=served)
+    assert detection.probabilities == {"leak": 0.4, "mood.good": 0.99, "steam": 0.9}
+    assert detection.contributions[Modality.AUDIO].keys() == detection.probabilities.keys()
+    assert detection.event == "leak"
+
+
+def test_items_are_laid_out_as_long_as_the_served_model_takes_them():
+    dims = {**DIMS, Modality.VIDEO: 7}
+    frame = Encoded(item(Modality.VIDEO, 5_000), Content(np.ones(7, np.float32)))
+    inputs = fusion_inputs(WINDOW, [frame], dims)
+    assert inputs["video"].shape == (MAX_FRAMES, 7)
+    assert inputs["audio"].shape == (16, DIMS[Modality.AUDIO])
+    with pytest.raises(ValueError, match="reshape"):
+        fusion_inputs(WINDOW, [frame], {**DIMS, Modality.VIDEO: 9})
 
 
 def test_required_modalities_that_brought_nothing_are_missing():

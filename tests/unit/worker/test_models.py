@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from processors.models.served import shipped_facts
 from processors.models.spec import FUSION, VIDEO_ENCODER
 from streams.align import Window
 from streams.errors import ModelFailed, PoisonItem
@@ -45,7 +46,7 @@ class Client:
 
 
 def fuser(client, live_version=lambda: 3, beside=None):
-    return Fuser(client, Settings(), Readiness(), live_version, beside)
+    return Fuser(client, shipped_facts(), Settings(), Readiness(), live_version, beside)
 
 
 def encoder(client):

@@ -1,0 +1,95 @@
+"""Every kind of fusion as an ONNX graph: it computes what its network does, and keeps the laws of what is absent."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from processors.modality import Modality
+from processors.models.export import check_export, export_model
+from processors.models.fusion import FUSION_KINDS, FusionShape, ServedFusion, Task, make_fusion
+from processors.models.signature import CLASSES_PROPERTY
+from processors.models.spec import ModelSpec, make_specs
+
+pytestmark = pytest.mark.integration
+
+DIMS = {Modality.VIDEO: 24, Modality.AUDIO: 16, Modality.TRANSCRIPT: 12}
+TASKS = (
+    Task("event", ("leak", "steam", "smoke"), is_exclusive=False),
+    Task("mood", ("bad", "good"), is_exclusive=True),
+)
+SPEC = make_specs(DIMS, ("leak", "steam", "smoke", "mood.bad", "mood.good"))["fusion"]
+
+
+@dataclass
+class Graph:
+    network: ServedFusion
+    session: onnxruntime.InferenceSession
+    differences: dict[str, float]
+
+    def run(self, feed):
+        return dict(zip(("probabilities", "contributions", "embedding"), self.session.run(None, feed), strict=True))
+
+
+@pytest.fixture(scope="module", params=FUSION_KINDS)
+def graph(request, tmp_path_factory):
+    torch.manual_seed(0)
+    shape = FusionShape(modalities={modality.value: dim for modality, dim in DIMS.items()}, tasks=TASKS, width=128)
+    network = ServedFusion(make_fusion(request.param, shape)).eval()
+    path = tmp_path_factory.mktemp(request.param) / "model.onnx"
+    export_model(network, SPEC, path)
+    found = check_export(network, SPEC, path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return Graph(network, session, found.max_abs_difference)
+
+
+def draw(spec: ModelSpec, rows: int, seed: int = 3) -> dict[str, np.ndarray]:
+    """Windows that are half full."""
+    random = np.random.default_rng(seed)
+    feed = {tensor.name: random.normal(size=(rows, *tensor.shape)).astype(np.float32) for tensor in spec.inputs}
+    for name, array in feed.items():
+        if name.endswith("_weight"):
+            np.abs(array, out=array)
+            array[:, array.shape[1] // 2 :] = 0.0
+    return feed
+
+
+def assert_same(got, expected):
+    for name, array in expected.items():
+        np.testing.assert_allclose(got[name], array, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 16])
+def test_any_number_of_windows_is_answered_as_the_network_answers(graph, rows):
+    feed = draw(SPEC, rows)
+    with torch.inference_mode():
+        expected = graph.network(*map(torch.from_numpy, feed.values()))
+    assert_same(graph.run(feed), {name: tensor.numpy() for name, tensor in expected._asdict().items()})
+    assert max(graph.differences.values()) < 1e-4
+
+
+@pytest.mark.parametrize("garbage", [1e6, np.inf, np.nan])
+def test_what_stands_in_padding_changes_nothing(graph, garbage):
+    feed = draw(SPEC, 4)
+    spoilt = {name: array.copy() for name, array in feed.items()}
+    for modality in Modality:
+        is_padding = feed[f"{modality}_weight"] == 0
+        spoilt[modality.value][is_padding] = garbage
+        spoilt[f"{modality}_time"][is_padding] = 1e3
+    assert_same(graph.run(spoilt), graph.run(feed))
+
+
+@pytest.mark.parametrize("absent", Modality)
+def test_an_absent_modality_contributes_exactly_nothing(graph, absent):
+    feed = draw(SPEC, 4)
+    feed[f"{absent}_weight"][:] = 0.0
+    answer = graph.run(feed)
+    assert (answer["contributions"][:, list(Modality).index(absent)] == 0).all()
+    assert all(np.isfinite(array).all() for array in answer.values())
+
+
+def test_a_graph_names_its_classes(graph):
+    named = graph.session.get_modelmeta().custom_metadata_map[CLASSES_PROPERTY]
+    assert named == '["leak", "steam", "smoke", "mood.bad", "mood.good"]'
