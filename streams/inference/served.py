@@ -26,6 +26,7 @@ async def read_served(server: TritonServer, name: str, *, timeout_s: float) -> S
         DependencyUnavailable: the server or the model is not ready.
     """
     async with ModelClient(server, FUSION, timeout_s=timeout_s, name=name) as client:
+        await client.newest_version()  # asked for its configuration, a model that is not loaded is said to be unknown
         configuration = await client.configuration()
     where = f"model {name} at {server.address}"
     shapes = {tensor.name: tuple(tensor.dims) for tensor in configuration.input}

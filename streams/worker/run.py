@@ -125,11 +125,8 @@ async def _start(
     # The models next: a wrong model is found before the first item is encoded.
     executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
     stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
-    triton, timeout_s, fusion_name = (
-        TritonServer(settings.triton.grpc),
-        settings.triton.timeout_s,
-        settings.models.fusion,
-    )
+    triton, timeout_s = TritonServer(settings.triton.grpc), settings.triton.timeout_s
+    fusion_name = settings.models.fusion
     # Classes and sizes are the repository's to say.
     served = await readiness.until_available("triton", partial(read_served, triton, fusion_name, timeout_s=timeout_s))
     encoders = ItemEncoders(triton, served, settings, readiness, executor)

@@ -17,17 +17,21 @@ FACTS = ServedFacts(
 
 
 class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):
-    """Answers one configuration, or that nothing is loaded."""
+    """Answers one configuration; where nothing is loaded, that it knows no such model."""
 
     def __init__(self):
         text = render_config(FACTS.make_specs()["fusion"])
         self.config = text_format.Parse(text, model_config_pb2.ModelConfig())
         self.asked = []
 
+    async def RepositoryIndex(self, request, context):  # noqa: N802 - the protocol's name
+        state = "UNAVAILABLE" if self.config is None else "READY"
+        return service_pb2.RepositoryIndexResponse(models=[{"name": "guard", "version": "1", "state": state}])
+
     async def ModelConfig(self, request, context):  # noqa: N802 - the protocol's name
         self.asked.append(request.name)
         if self.config is None:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"unknown model: '{request.name}' has no available versions")
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"unknown model: '{request.name}' is not found")
         return service_pb2.ModelConfigResponse(config=self.config)
 
 
@@ -52,7 +56,7 @@ async def test_classes_thresholds_and_lengths_are_those_of_the_served_model(trit
 
 async def test_a_model_that_is_not_loaded_is_waited_for(triton):
     triton.config = None
-    with pytest.raises(ModelFailed, match="is not loaded"):
+    with pytest.raises(ModelFailed, match="no version is loaded"):
         await read(triton)
 
 
