@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,10 +11,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from processors.models.labels import load_thresholds
+from processors.models.served import shipped_facts
 from streams.cli.detection_lines import detection_line, parse_moment
+from streams.inference import TritonServer, read_served
 from streams.labels.giving import NO_CLASS, give_verdict
-from streams.labels.suggesting import SuggestedWindow, suggest_windows
+from streams.labels.suggesting import SuggestedWindow, Suggestions, suggest_windows
 from streams.local import with_local_addresses
 from streams.settings import Settings
 from streams.store import Store, Verdict, split_detection_id
@@ -82,7 +83,11 @@ def print_suggestions(
     """
     now_ms = _now_ms()
     since_ms = now_ms - settings.retention.topics_s * 1000 if since is None else parse_moment(since, now_ms)
-    found = _in_store(settings, lambda store: suggest_windows(store, source_id, since_ms, limit, load_thresholds()))
+
+    async def look(store: Store) -> Suggestions:
+        return await suggest_windows(store, source_id, since_ms, limit, await _thresholds(settings))
+
+    found = _in_store(settings, look)
     if as_json:
         document = {
             "windows": [_suggestion(window) for window in found.windows],
@@ -102,6 +107,15 @@ def print_suggestions(
         "answered, or answered by other models than the newest)",
         style="dim",
     )
+
+
+async def _thresholds(settings: Settings) -> Mapping[str, float]:
+    """Those of the model that Triton serves; where no Triton is known, those of the shipped one."""
+    settings = with_local_addresses(settings, needs=())
+    if settings.triton.grpc is None:
+        return shipped_facts().thresholds
+    server = TritonServer(settings.triton.grpc)
+    return (await read_served(server, settings.models.fusion, timeout_s=settings.triton.timeout_s)).thresholds
 
 
 def _suggestion(window: SuggestedWindow) -> dict[str, Any]:

@@ -5,7 +5,7 @@ lays them out for the fusion model: what is learned from is what will be asked.
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from functools import partial
 
 from processors.datasets.windows import WindowSet
 from processors.modality import Modality
-from processors.models.served import ServedFacts
 from streams.align import Window
 from streams.errors import ConfigurationError, PoisonItem
 from streams.inference import TritonServer, check_models, read_served
@@ -125,9 +124,9 @@ async def collect_training_set(
         else:
             left_out.append(LeftOut(window_id, *problem))
     if fetchable:
-        async with _open_items(settings) as (stored_items, served):
+        async with _open_items(settings) as (stored_items, dims):
             for number, detection in enumerate(fetchable, 1):
-                made = await _inputs(stored_items, detection, served)
+                made = await _inputs(stored_items, detection, dims)
                 if isinstance(made, LeftOut):
                     left_out.append(made)
                 else:
@@ -172,7 +171,9 @@ def _problem(detection: Detection | None) -> tuple[Why, str] | None:
     return None
 
 
-async def _inputs(stored_items: StoredItems, detection: Detection, served: ServedFacts) -> FusionInputs | LeftOut:
+async def _inputs(
+    stored_items: StoredItems, detection: Detection, dims: Mapping[Modality, int]
+) -> FusionInputs | LeftOut:
     """A window as the fusion model takes it."""
     window: Window[Item] = Window(detection.source_id, detection.start_ms, detection.end_ms, first_seen_ms=0)
     try:
@@ -181,20 +182,21 @@ async def _inputs(stored_items: StoredItems, detection: Detection, served: Serve
         return LeftOut(detection.id, Why.LOST, str(error))
     except PoisonItem as error:
         return LeftOut(detection.id, Why.REFUSED, f"{error.code}: {error}")
-    return fusion_inputs(window, fill(window, items), served.dims)
+    return fusion_inputs(window, fill(window, items), dims)
 
 
 @asynccontextmanager
-async def _open_items(settings: Settings) -> AsyncGenerator[tuple[StoredItems, ServedFacts], None]:
+async def _open_items(settings: Settings) -> AsyncGenerator[tuple[StoredItems, Mapping[Modality, int]], None]:
+    """What fetches and encodes items, and the length of each modality's embeddings."""
     if settings.triton.grpc is None:
         raise ConfigurationError("encoding needs the address of Triton; set triton.grpc (BRAID_TRITON__GRPC)")
     limits = settings.limits
     async with AsyncExitStack() as stack:
         executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
         stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
-        server = TritonServer(settings.triton.grpc)
-        served = await read_served(server, settings.models.fusion, timeout_s=settings.triton.timeout_s)
-        encoders = ItemEncoders(server, served, settings, OneTry(), executor)
+        triton = TritonServer(settings.triton.grpc)
+        served = await read_served(triton, settings.models.fusion, timeout_s=settings.triton.timeout_s)
+        encoders = ItemEncoders(triton, served, settings, OneTry(), executor)
         stack.push_async_callback(encoders.close)
         await check_models([encoder.client for encoder in encoders.by_modality.values()])
         stored_items = StoredItems(
@@ -203,7 +205,7 @@ async def _open_items(settings: Settings) -> AsyncGenerator[tuple[StoredItems, S
             {settings.kafka.topics.of(modality): modality for modality in Modality},
             ItemLimits(limits.max_item_bytes, limits.max_item_ms, limits.max_future_ms),
         )
-        yield stored_items, served
+        yield stored_items, served.dims
 
 
 def _wall_ms() -> int:
