@@ -52,7 +52,7 @@ def export(
     prune: Annotated[
         float | None, typer.Option(help="With --fusion: share of the hidden units to take out, such as 0.5.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=0, help="Passes of fine-tuning after pruning.")] = 20,
+    epochs: Annotated[int, typer.Option(min=0, help="Passes of fine-tuning after pruning.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Of the split, the ranking and the fine-tuning.")] = 0,
     is_json: JsonOption = False,
 ) -> None:

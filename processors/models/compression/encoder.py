@@ -78,7 +78,7 @@ def export_frame_encoder(source: Path, target: Path, *, told: Callable[[str], No
     facts = {
         "calibrated by": f"{len(calibrated_by)} frames of {len(files[0::2])} files",
         "judged by": f"{len(judged_by)} frames of {len(files[1::2])} other files",
-        "speed": f"batches of {_BATCH}, one thread, {_ROUNDS} rounds in turn",
+        "speed": f"batches of {_BATCH}, time of one thread, {_ROUNDS} rounds in turn",
     }
     return ExportReport(VIDEO_ENCODER.name, facts, variants)
 

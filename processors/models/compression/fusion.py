@@ -46,7 +46,7 @@ class FusionExport:
 
     precision: Precision = Precision.INT8
     share: float | None = None
-    epochs: int = 20
+    epochs: int = 10
     seed: int = 0
 
 
@@ -84,7 +84,14 @@ def export_fusion(
         told("ranking hidden units")
         pruned = prune(trained.model, rank_units(trained.model, inputs_of(some, trained.model.shape)), how.share)
         told(f"fine-tuning what is left, {how.epochs} passes")
-        distil(trained.model, pruned, inputs_of(fitted_by, pruned.shape), epochs=how.epochs, seed=how.seed)
+        distil(
+            trained.model,
+            pruned,
+            inputs_of(fitted_by, pruned.shape),
+            epochs=how.epochs,
+            seed=how.seed,
+            told=lambda number: told(f"fine-tuned, pass {number} of {how.epochs}"),
+        )
         networks["pruned"] = pruned
     graphs: dict[str, Path] = {}
     parameters: dict[str, int] = {}
@@ -155,7 +162,7 @@ def _facts(trained: TrainedFusion, fitted_by: WindowSet, judged_by: WindowSet, h
         "fitted by": f"{len(fitted_by)} windows of {len(np.unique(fitted_by.recordings))} recordings",
         "judged by": f"{len(judged_by)} windows of {len(np.unique(judged_by.recordings))} other recordings",
         "seed": str(how.seed),
-        "speed": f"batches of {_BATCH}, one thread, {_ROUNDS} rounds in turn",
+        "speed": f"batches of {_BATCH}, time of one thread, {_ROUNDS} rounds in turn",
     }
     if how.share is not None:
         facts["pruned"] = f"{how.share:.0%} of the hidden units, then {how.epochs} passes of fine-tuning"

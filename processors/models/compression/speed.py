@@ -20,7 +20,7 @@ class Speed:
     """One graph's speed, over several rounds.
 
     Attributes:
-        per_second: items a second, one figure a round.
+        per_second: items a second of one thread's time, one figure a round.
         ratios: the same, divided by those of the first graph in the same round.
     """
 
@@ -37,7 +37,10 @@ class Speed:
 
 
 def compare_speed(graphs: Mapping[str, Path], feed: Feed, *, rounds: int) -> dict[str, Speed]:
-    """Run graphs in turn on one thread, batch by batch, so that whatever else the machine does slows all alike.
+    """Run graphs in turn on one thread, batch by batch.
+
+    The thread's own time is taken: time in which the machine does something else does not count, and what slows the
+    thread itself, such as a shared cache, slows all graphs alike.
 
     Args:
         graphs: name -> file; the first is what the others are compared with.
@@ -51,9 +54,9 @@ def compare_speed(graphs: Mapping[str, Path], feed: Feed, *, rounds: int) -> dic
     rates: dict[str, list[float]] = {name: [] for name in sessions}
     for _ in range(rounds):
         for name, session in sessions.items():
-            begun_s = time.perf_counter()
+            begun_s = time.thread_time()
             session.run(None, dict(feed))
-            rates[name].append(batch / (time.perf_counter() - begun_s))
+            rates[name].append(batch / (time.thread_time() - begun_s))
     base = rates[next(iter(graphs))]
     return {
         name: Speed(tuple(found), tuple(rate / usual for rate, usual in zip(found, base, strict=True)))
