@@ -21,11 +21,22 @@ import av
 from processors.errors import DatasetError
 from processors.modality import Modality
 
-__all__ = ["LABELS_NAME", "Recording", "RecordingFolder", "TimedEvent", "read_recordings", "write_labels"]
+__all__ = [
+    "LABELS_NAME",
+    "MEDIA_SUFFIXES",
+    "Recording",
+    "RecordingFolder",
+    "TimedEvent",
+    "find_recording",
+    "make_event",
+    "read_events",
+    "read_recordings",
+    "write_labels",
+]
 
 LABELS_NAME: Final = "labels.tsv"
 _COLUMNS: Final = ("filename", "onset", "offset", "event_label")
-_MEDIA_SUFFIXES: Final = frozenset({".mp4", ".mpg", ".mkv", ".webm", ".mov", ".wav", ".flac", ".ogg", ".mp3"})
+MEDIA_SUFFIXES: Final = frozenset({".mp4", ".mpg", ".mkv", ".webm", ".mov", ".wav", ".flac", ".ogg", ".mp3"})
 _SUBTITLE_SUFFIXES: Final = (".vtt", ".srt")
 _SLACK_MS: Final = 500
 """So much later than its recording may an event end: containers round their length, and people what they saw."""
@@ -93,10 +104,13 @@ def read_recordings(
             f"{table} is not there; expected a folder with recordings and a table of {', '.join(_COLUMNS)}, divided by "
             "tabs, times in seconds"
         )
-    rows = list(_read_rows(table, folder, classes))
-    media = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _MEDIA_SUFFIXES)
+    rows = [
+        (line, find_recording(name, folder, f"{table}:{line}"), event)
+        for line, name, event in _read_rows(table, classes)
+    ]
+    media = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES)
     if not media:
-        raise DatasetError(f"{folder} holds no recording; expected files of {', '.join(sorted(_MEDIA_SUFFIXES))}")
+        raise DatasetError(f"{folder} holds no recording; expected files of {', '.join(sorted(MEDIA_SUFFIXES))}")
     by_file: dict[Path, list[tuple[int, TimedEvent]]] = {}
     for line, path, event in rows:
         by_file.setdefault(path, []).append((line, event))
@@ -109,6 +123,28 @@ def read_recordings(
     if not counts:
         raise DatasetError(f"{table} names no event; there is nothing to learn")
     return RecordingFolder(folder, tuple(classes or sorted(counts)), recordings)
+
+
+def read_events(table: Path, classes: Sequence[str] | None = None) -> dict[str, tuple[TimedEvent, ...]]:
+    """Read a table by itself: what `labels.tsv` says, or what a model told in the same form.
+
+    Args:
+        table: columns as in `labels.tsv`.
+        classes: those that the events may have; None for any.
+
+    Returns:
+        Name of a recording -> its events, in order of start; whether there is such a file is not looked at.
+
+    Raises:
+        DatasetError: naming file and line: the table cannot be read, an event has no length or a class that is not
+            known.
+    """
+    events: dict[str, list[TimedEvent]] = {}
+    for _, name, event in _read_rows(table, classes):
+        events.setdefault(name, []).append(event)
+    return {
+        name: tuple(sorted(found, key=lambda event: (event.start_ms, event.end_ms))) for name, found in events.items()
+    }
 
 
 def write_labels(folder: Path, events: Mapping[str, Iterable[TimedEvent]]) -> None:
@@ -126,8 +162,8 @@ def write_labels(folder: Path, events: Mapping[str, Iterable[TimedEvent]]) -> No
                 writer.writerow((name, event.start_ms / 1000, event.end_ms / 1000, event.event_class))
 
 
-def _read_rows(table: Path, folder: Path, classes: Sequence[str] | None) -> Iterator[tuple[int, Path, TimedEvent]]:
-    """Line, file and event of each row."""
+def _read_rows(table: Path, classes: Sequence[str] | None) -> Iterator[tuple[int, str, TimedEvent]]:
+    """Line, name of the file and event of each row."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, dialect=csv.excel_tab, strict=True)
@@ -136,37 +172,77 @@ def _read_rows(table: Path, folder: Path, classes: Sequence[str] | None) -> Iter
                 raise DatasetError(f"{table}:1: the columns are {header}, expected {list(_COLUMNS)}, divided by tabs")
             for row in reader:
                 if row:
-                    yield reader.line_num, *_read_row(row, f"{table}:{reader.line_num}", folder, classes)
+                    yield reader.line_num, *_read_row(row, f"{table}:{reader.line_num}", classes)
+    except OSError as error:
+        raise DatasetError(
+            f"{table} cannot be read: {error.strerror}; expected a table of {', '.join(_COLUMNS)}"
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{table} is not a table of UTF-8 text divided by tabs: {error}") from error
 
 
-def _read_row(row: list[str], where: str, folder: Path, classes: Sequence[str] | None) -> tuple[Path, TimedEvent]:
+def _read_row(row: list[str], where: str, classes: Sequence[str] | None) -> tuple[str, TimedEvent]:
     if len(row) != len(_COLUMNS):
         raise DatasetError(f"{where}: {len(row)} columns, expected {len(_COLUMNS)}: {', '.join(_COLUMNS)}")
     name, onset, offset, event_class = row
+    event = make_event(event_class, onset, offset, where)
+    if classes is not None and event_class not in classes:
+        raise DatasetError(f"{where}: the class is {event_class!r}, expected one of {', '.join(classes)}")
+    return name, event
+
+
+def make_event(event_class: str, start: str, end: str, where: str, unit_ms: int = 1000) -> TimedEvent:
+    """An event from the words of a table.
+
+    Args:
+        event_class: its name.
+        start: when it begins, from the start of the recording.
+        end: when it ends.
+        where: file and line, for errors.
+        unit_ms: what a time of 1 means.
+
+    Raises:
+        DatasetError: a time is no number or negative, the event does not end after it begins, or its class is empty.
+    """
+    start_ms, end_ms = _milliseconds(start, where, unit_ms), _milliseconds(end, where, unit_ms)
+    unit = "s" if unit_ms == 1000 else "ms"
+    if end_ms <= start_ms:
+        raise DatasetError(f"{where}: the event ends at {end} {unit} and begins at {start} {unit}; it must end later")
+    if not event_class:
+        raise DatasetError(f"{where}: the class is '', expected a name")
+    return TimedEvent(event_class, start_ms, end_ms)
+
+
+def find_recording(name: str, folder: Path, where: str) -> Path:
+    """The file that a table names.
+
+    Args:
+        name: as the table has it.
+        folder: in which it must be.
+        where: file and line, for errors.
+
+    Raises:
+        DatasetError: it is not there, or no recording.
+    """
     path = folder / name
     if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
         raise DatasetError(f"{where}: {name!r} is no file in {folder}")
-    if path.suffix.lower() not in _MEDIA_SUFFIXES:
-        raise DatasetError(f"{where}: {name!r} is no recording; expected one of {', '.join(sorted(_MEDIA_SUFFIXES))}")
-    start_ms, end_ms = _milliseconds(onset, where), _milliseconds(offset, where)
-    if end_ms <= start_ms:
-        raise DatasetError(f"{where}: the event ends at {offset} s and begins at {onset} s; it must end later")
-    if not event_class or (classes is not None and event_class not in classes):
-        known = f"one of {', '.join(classes)}" if classes else "a name"
-        raise DatasetError(f"{where}: the class is {event_class!r}, expected {known}")
-    return path, TimedEvent(event_class, start_ms, end_ms)
+    if path.suffix.lower() not in MEDIA_SUFFIXES:
+        raise DatasetError(f"{where}: {name!r} is no recording; expected one of {', '.join(sorted(MEDIA_SUFFIXES))}")
+    return path
 
 
-def _milliseconds(text: str, where: str) -> int:
+def _milliseconds(text: str, where: str, unit_ms: int) -> int:
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise DatasetError(f"{where}: {text!r} is no time; expected seconds from the start of the recording, as 3.25")
-    return round(seconds * 1000)
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        expected = "seconds from the start of the recording, as 3.25"
+        if unit_ms == 1:
+            expected = "milliseconds from the start of the recording, as 3250"
+        raise DatasetError(f"{where}: {text!r} is no time; expected {expected}")
+    return round(number * unit_ms)
 
 
 def _look_into(path: Path, table: Path, rows: Sequence[tuple[int, TimedEvent]]) -> Recording:

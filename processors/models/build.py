@@ -20,7 +20,7 @@ from processors.models.precision import Precision
 from processors.models.repository import versions_of
 from processors.models.served import ServedFacts
 from processors.models.skeleton import render_skeleton, write_skeleton
-from processors.models.spec import SPECS, TEXT_TOKENIZER
+from processors.models.spec import FUSION, SPECS, TEXT_TOKENIZER
 
 __all__ = ["MANIFEST_NAME", "ONNXRUNTIME_BACKEND", "Progress", "build_repository", "is_up_to_date"]
 
@@ -125,13 +125,14 @@ def _fill(repository: Path, plan: ModelPlan, precision: Precision, progress: Pro
     try:
         networks = importlib.import_module("processors.models.networks")
         export = importlib.import_module("processors.models.export")
+        half = importlib.import_module("processors.models.half")
         quantization = importlib.import_module("processors.models.quantization")
     except ModuleNotFoundError as error:
         raise ModelError(
             f"models cannot be built: the package {error.name} is missing; install it with `pip install 'braid[train]'`"
         ) from error
     facts: ServedFacts = networks.read_facts(plan)
-    write_skeleton(repository, facts)
+    write_skeleton(repository, facts, plan.instances)
     specs = facts.make_specs()
     for name in specs:
         (repository / name / _VERSION).mkdir()
@@ -149,6 +150,11 @@ def _fill(repository: Path, plan: ModelPlan, precision: Precision, progress: Pro
             floats = path.rename(path.with_suffix(".fp32"))
             quantization.quantise(floats, path, quantization.CALIBRATIONS[spec.name])
             quantization.check_quantised(spec, floats, path)
+            floats.unlink()
+        elif precision is Precision.FP16 and spec.name != FUSION.name:
+            floats = path.rename(path.with_suffix(".fp32"))
+            half.halve(spec, floats, path)
+            half.check_half(spec, floats, path)
             floats.unlink()
     tokenizer = repository / TEXT_TOKENIZER.name / _VERSION
     shutil.copyfile(_HERE / "text_tokenizer" / "model.py", tokenizer / "model.py")

@@ -52,7 +52,7 @@ def render_config(spec: ModelSpec) -> str:
     if spec.steps:
         lines += _block("ensemble_scheduling", _steps(spec))
     else:
-        lines += _block("instance_group", ["count: 1", f"kind: {spec.instance_kind}"])
+        lines += _block("instance_group", [f"count: {spec.instance_count}", f"kind: {spec.instance_kind}"])
         lines += _block("model_warmup", _warm_up(spec))
     return _HEADER + "\n".join(lines) + "\n"
 

@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModel
 
 from processors.errors import ModelError
 from processors.models._mel import LogMel
+from processors.models.audio_weights import AUDIO_ENCODER_WEIGHTS_PATH, load_tuned
 from processors.models.spec import AUDIO_RATE_HZ, CELLS_SHAPE
 
 __all__ = [
@@ -37,6 +38,9 @@ _QUIET_DB: Final = -80.0
 """What becomes -1 in the picture of a sound; 0 dB, a full-scale sine, becomes 1."""
 
 _PICTURE_PX: Final = 128
+
+_LOWER_BLOCKS: Final = 13
+"""Blocks of the audio encoder that stay as ImageNet's: the last two of the 192-channel stage and the last are tuned."""
 
 
 class EfficientNetLite0(nn.Module):
@@ -106,13 +110,25 @@ class AudioEncoder(nn.Module):
     """One second of sound to its embedding: a log-mel picture before the network that knows photographs.
 
     64 mel bands of 64 ms windows every 10 ms, low pitches at the bottom, enlarged to 128x128. Loudness is absolute:
-    the same alarm far away is a darker picture.
+    the same alarm far away is a darker picture. The upper blocks were fine-tuned on environmental sound. Their last
+    layer is averaged over time in four bands of pitch: where in the spectrum something sounds says what it is.
+
+    Args:
+        weights: of the upper blocks, as `audio_training` writes them; None to leave them as ImageNet's.
+
+    Raises:
+        ModelError: the weights do not load.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Path | None = AUDIO_ENCODER_WEIGHTS_PATH) -> None:
         super().__init__()
+        network = EfficientNetLite0()
+        blocks = [*network.lower, *network.upper]
         self.log_mel = LogMel(AUDIO_RATE_HZ, n_fft=1024, hop=160, n_mels=64)
-        self.network = EfficientNetLite0()
+        self.lower = nn.Sequential(network.stem, *blocks[:_LOWER_BLOCKS])
+        self.upper = nn.Sequential(*blocks[_LOWER_BLOCKS:])
+        if weights is not None:
+            load_tuned(self.upper, weights)
         self.eval()
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
@@ -124,12 +140,25 @@ class AudioEncoder(nn.Module):
         Returns:
             float32 [N, 1280] of length 1; finite for digital silence too.
         """
-        scaled = 1.0 - 2.0 * self.log_mel(samples) / _QUIET_DB
+        return self.embed(self.look(self.log_mel(samples)))
+
+    def look(self, spectrograms: torch.Tensor) -> torch.Tensor:
+        """Sends log-mel spectrograms float32 [N, 64, T] in dB through the blocks that tuning leaves alone.
+
+        Returns:
+            float32 [N, 192, 4, 4].
+        """
+        scaled = 1.0 - 2.0 * spectrograms / _QUIET_DB
         picture = nn.functional.interpolate(
             scaled.flip(1)[:, None], size=(_PICTURE_PX, _PICTURE_PX), mode="bilinear", align_corners=False
         )
-        embedding, _ = self.network(picture.expand(-1, 3, -1, -1))
-        return embedding
+        maps: torch.Tensor = self.lower(picture.expand(-1, 3, -1, -1))
+        return maps
+
+    def embed(self, maps: torch.Tensor) -> torch.Tensor:
+        """Goes on from where `look` ends, to the embeddings."""
+        bands = self.upper(maps).mean(dim=3)
+        return nn.functional.normalize(bands.flatten(1), dim=1)
 
 
 class TextEncoder(nn.Module):

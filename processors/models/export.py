@@ -17,7 +17,7 @@ from processors.models._quiet import quiet
 from processors.models.signature import CLASSES_PROPERTY
 from processors.models.spec import ModelSpec, TensorSpec
 
-__all__ = ["ExportCheck", "check_export", "export_model"]
+__all__ = ["ExportCheck", "check_export", "example_of", "export_model"]
 
 _OPSET: Final = 18
 """Old enough for every Triton release that is still supported."""
@@ -66,7 +66,7 @@ def export_model(network: torch.nn.Module, spec: ModelSpec, path: Path) -> None:
     with quiet("torch.onnx", *_KNOWN_WARNINGS):
         program = torch.onnx.export(
             network,
-            _torch(_example(spec, _EXAMPLE_ROWS)),
+            _torch(example_of(spec, _EXAMPLE_ROWS)),
             dynamo=True,
             dynamic_shapes=axes,
             input_names=[tensor.name for tensor in spec.inputs],
@@ -99,7 +99,7 @@ def check_export(network: torch.nn.Module, spec: ModelSpec, path: Path) -> Expor
     """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     worst = {tensor.name: 0.0 for tensor in spec.outputs}
-    for feed in (spec.sample(), _example(spec, 1), _example(spec, _EXAMPLE_ROWS + 1)):
+    for feed in (spec.sample(), example_of(spec, 1), example_of(spec, _EXAMPLE_ROWS + 1)):
         with torch.inference_mode():
             answer = network(*_torch(feed))
         expected = answer if isinstance(answer, tuple) else (answer,)
@@ -124,7 +124,7 @@ def _difference(spec: ModelSpec, tensor: TensorSpec, got: npt.NDArray[Any], expe
     return difference
 
 
-def _example(spec: ModelSpec, rows: int) -> dict[str, npt.NDArray[Any]]:
+def example_of(spec: ModelSpec, rows: int) -> dict[str, npt.NDArray[Any]]:
     """A batch with something in it, the same at each call: numbers in the range that the inputs really have."""
     random = np.random.default_rng(20)
     batch: dict[str, npt.NDArray[Any]] = {}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -24,6 +25,7 @@ _SEED_STRIDE: Final = 1_000_003  # runs of neighbouring seeds share no step's se
 _SEEDS: Final = 2**32
 _KNOWN_WARNINGS: Final = (
     ("Checkpoint directory .* exists and is not empty", UserWarning),
+    ("Found .* in eval mode at the start of training", UserWarning),  # what is frozen is in it, and meant to be
     ("The '.*_dataloader' does not have many workers", UserWarning),
     ("`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning),
 )
@@ -63,17 +65,13 @@ def fit(module: LightningModule, training: Dataset[Any], validation: Dataset[Any
         ModelError: the folder's checkpoints do not fit the module.
     """
     settings.folder.mkdir(parents=True, exist_ok=True)
-    best = ModelCheckpoint(
-        dirpath=settings.folder,
-        filename=Path(_BEST).stem,
-        monitor=MONITORED,
-        save_last=True,
-        enable_version_counter=False,
-    )
+    best = ModelCheckpoint(settings.folder, Path(_BEST).stem, MONITORED, enable_version_counter=False)
+    # One of its own: `save_last` writes only where the pass was the best so far.
+    newest = ModelCheckpoint(settings.folder, Path(_LAST).stem, enable_version_counter=False)
     order = _EpochOrder(training, settings.seed)
     batches = DataLoader(training, batch_size=settings.batch_size, sampler=order)
     judged = DataLoader(validation, batch_size=settings.batch_size)
-    callbacks: list[Callback] = [best, _StepSeeds(settings.seed)]
+    callbacks: list[Callback] = [best, newest, _StepSeeds(settings.seed)]
     if settings.patience is not None:
         callbacks.append(EarlyStopping(monitor=MONITORED, patience=settings.patience))
     if settings.is_shown:
@@ -85,6 +83,7 @@ def fit(module: LightningModule, training: Dataset[Any], validation: Dataset[Any
             trainer = Trainer(
                 max_epochs=settings.epochs,
                 callbacks=callbacks,
+                plugins=_WholeFiles(),
                 logger=TensorBoardLogger(settings.folder, name="", version=""),
                 deterministic=True,
                 devices=1,
@@ -93,7 +92,8 @@ def fit(module: LightningModule, training: Dataset[Any], validation: Dataset[Any
                 log_every_n_steps=1,
                 num_sanity_val_steps=0,
             )
-            trainer.fit(module, batches, judged, ckpt_path=last if goes_on else None, weights_only=True)
+            if not (goes_on and _stopped_early(last)):
+                trainer.fit(module, batches, judged, ckpt_path=last if goes_on else None, weights_only=True)
         held = torch.load(settings.folder / _BEST, weights_only=True)
         module.load_state_dict(held["state_dict"])
     except (RuntimeError, KeyError) as error:
@@ -103,6 +103,22 @@ def fit(module: LightningModule, training: Dataset[Any], validation: Dataset[Any
             f"training in {settings.folder} cannot go on: {error}; if the network was changed, name another folder"
         ) from error
     module.eval()
+
+
+def _stopped_early(last: Path) -> bool:
+    """Whether the patience was at its end when a checkpoint was written; one pass more would be one too many."""
+    callbacks = torch.load(last, weights_only=True)["callbacks"]
+    return any("patience" in state and state["wait_count"] >= state["patience"] for state in callbacks.values())
+
+
+class _WholeFiles(TorchCheckpointIO):
+    """Checkpoints that are there whole or not at all, whenever the process is killed."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        """Write beside the place, then put it there."""
+        part = Path(path).with_suffix(".part")
+        super().save_checkpoint(checkpoint, part, storage_options)
+        part.replace(path)
 
 
 class _EpochOrder(Sampler[int]):

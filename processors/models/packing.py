@@ -9,7 +9,7 @@ from processors.errors import ModelError
 from processors.modality import Modality
 from processors.models.spec import EMBEDDING_DIMS, MAX_ITEMS
 
-__all__ = ["pack_items", "sample_evenly"]
+__all__ = ["find_inside", "pack_items", "sample_evenly"]
 
 
 def sample_evenly(count: int, limit: int) -> npt.NDArray[np.intp]:
@@ -17,6 +17,12 @@ def sample_evenly(count: int, limit: int) -> npt.NDArray[np.intp]:
     if count <= limit:
         return np.arange(count)
     return np.linspace(0, count - 1, limit).round().astype(np.intp)
+
+
+def find_inside(spans_ms: npt.NDArray[np.int64], window_ms: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Bool [N]: which items, of spans int64 [N, 2], belong to a window; a point lasts for a millisecond."""
+    starts, ends = spans_ms[:, 0], spans_ms[:, 1]
+    return (starts < window_ms[1]) & (np.maximum(ends, starts + 1) > window_ms[0])
 
 
 def pack_items(

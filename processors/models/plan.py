@@ -4,11 +4,36 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from processors.modality import Modality
 
-__all__ = ["ModelPlan", "PromptPlan"]
+__all__ = ["Device", "Instances", "ModelPlan", "PromptPlan"]
+
+
+class Device(StrEnum):
+    """Where networks run."""
+
+    AUTO = "auto"
+    """On the GPUs of the server, if it has any."""
+    GPU = "gpu"
+    """On GPUs; a server without one refuses the model."""
+    CPU = "cpu"
+    """On the CPU, also where there is a GPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """How many copies of each network a server runs, and where; tokenizers run once, on the CPU.
+
+    Attributes:
+        count: on each GPU, or on the CPU.
+        device: where.
+    """
+
+    count: int = 1
+    device: Device = Device.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +61,7 @@ class ModelPlan:
         audio: of the audio encoder.
         transcript: of the text encoder.
         prompts: texts that take the place of a trained fusion model.
+        instances: how often each network runs, and where.
     """
 
     fusion: Path | None = None
@@ -43,6 +69,7 @@ class ModelPlan:
     audio: str | None = None
     transcript: str | None = None
     prompts: PromptPlan | None = None
+    instances: Instances = Instances()
 
     def checkpoint_of(self, modality: Modality) -> str | None:
         """The checkpoint of a modality's encoder."""
@@ -63,6 +90,8 @@ class ModelPlan:
         for modality in Modality:
             if (checkpoint := self.checkpoint_of(modality)) is not None:
                 found[modality.value] = f"{checkpoint} {_list_files(Path(checkpoint).expanduser())}".strip()
+        if self.instances != Instances():
+            found["instances"] = f"{self.instances.count} {self.instances.device}"
         return found
 
 

@@ -10,5 +10,7 @@ class Precision(StrEnum):
 
     INT8 = "int8"
     """Eight-bit integers where they cost little: for CPUs."""
+    FP16 = "fp16"
+    """Half precision in the encoders: for GPUs."""
     FP32 = "fp32"
-    """Floats everywhere: for GPUs, and to compare with."""
+    """Floats everywhere: to compare with, and for GPUs."""

@@ -21,7 +21,7 @@ from processors.errors import ModelError
 from processors.models._quiet import quiet
 from processors.models.spec import VIDEO_ENCODER, ModelSpec
 
-__all__ = ["CALIBRATIONS", "calibrate", "check_quantised", "quantise"]
+__all__ = ["CALIBRATIONS", "CalibrationFeeds", "calibrate", "check_quantised", "quantise"]
 
 CALIBRATIONS: Final[Mapping[str, Path]] = MappingProxyType(
     {VIDEO_ENCODER.name: Path(__file__).parent / "weights" / "video_encoder.calibration.json"}
@@ -70,7 +70,7 @@ def calibrate(graph: Path, feeds: Iterable[Mapping[str, npt.NDArray[Any]]], cali
     """
     calibration.unlink(missing_ok=True)
     unwanted = graph.with_suffix(".int8.onnx")
-    _quantise(graph, unwanted, _Feeds(feeds), calibration)
+    _quantise(graph, unwanted, CalibrationFeeds(feeds), calibration)
     unwanted.unlink()
 
 
@@ -127,10 +127,17 @@ def _run(graph: Path, feed: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[
     return answer
 
 
-class _Feeds(CalibrationDataReader):
+class CalibrationFeeds(CalibrationDataReader):
+    """Feeds as ONNX Runtime's calibration reads them.
+
+    Args:
+        feeds: input name -> array with the batch dimension first.
+    """
+
     def __init__(self, feeds: Iterable[Mapping[str, npt.NDArray[Any]]]) -> None:
         self._feeds = iter(feeds)
 
     def get_next(self) -> dict[str, npt.NDArray[Any]] | None:
+        """The next one, until there is none."""
         feed = next(self._feeds, None)
         return None if feed is None else dict(feed)

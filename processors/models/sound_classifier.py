@@ -8,6 +8,7 @@ something sounds says what it is.
 """
 
 import json
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -43,11 +44,15 @@ _LOWER_END, _MIDDLE_END, _FEATURES = (2 * _BANDS * channels for channels in (80,
 
 _HEAD_INPUTS: Final = (slice(0, _LOWER_END), slice(_LOWER_END, _MIDDLE_END), slice(_LOWER_END, _FEATURES))
 
-_TUNED: Final = ("upper.", "heads.", "centre", "spread", "sharpness")
-"""Beginnings of the names of the tensors that training changes."""
+_TUNED: Final = ("heads.", "centre", "spread", "sharpness")
+"""Beginnings of the names of the tensors that training changes, whatever else it does."""
+
+_TUNED_BLOCKS: Final = "upper."
+_STATISTICS: Final = ("running_mean", "running_var", "num_batches_tracked")
 
 _LEAST_PROBABILITY: Final = 1e-6
 _CLASSES_KEY: Final = "classes"
+_BLOCKS_KEY: Final = "blocks"
 
 
 class SoundClassifier(nn.Module):
@@ -55,6 +60,9 @@ class SoundClassifier(nn.Module):
 
     Args:
         classes: their names, in the order of the answers.
+
+    Attributes:
+        tuned_names: of the tensors below the heads that training changed.
     """
 
     centre: torch.Tensor
@@ -74,6 +82,7 @@ class SoundClassifier(nn.Module):
         self.register_buffer("spread", torch.ones(_FEATURES))
         self.register_buffer("sharpness", torch.ones(()))
         self.heads = nn.ModuleList(nn.Linear(part.stop - part.start, len(self.classes)) for part in _HEAD_INPUTS)
+        self.tuned_names = frozenset(name for name in self.state_dict() if name.startswith(_TUNED_BLOCKS))
         self.eval()
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
@@ -116,12 +125,16 @@ class SoundClassifier(nn.Module):
         answers = [self(draw(standardise(self.spectrograms(view)))) for view in views]
         return sharpen(torch.cat(answers).mean(dim=0).numpy(), float(self.sharpness))
 
+    def blocks(self) -> nn.Sequential:
+        """All below the heads, first to last: what transfer is about."""
+        return nn.Sequential(OrderedDict(lower=self.lower, middle=self.middle, upper=self.upper))
+
     def tuned_tensors(self) -> dict[str, torch.Tensor]:
         """Name -> tensor of what training changes; the statistics of batch normalisation are not among it."""
         return {
             name: tensor
             for name, tensor in self.state_dict().items()
-            if name.startswith(_TUNED) and not name.endswith(("running_mean", "running_var", "num_batches_tracked"))
+            if (name in self.tuned_names or name.startswith(_TUNED)) and not name.endswith(_STATISTICS)
         }
 
 
@@ -145,7 +158,11 @@ def make_views(clip: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def save_sound_classifier(network: SoundClassifier, path: Path) -> None:
     """Write what training changed, in float16, with the names of the classes."""
     tensors = {name: tensor.half().contiguous() for name, tensor in network.tuned_tensors().items()}
-    metadata = {"format": "pt", _CLASSES_KEY: json.dumps(network.classes)}
+    metadata = {
+        "format": "pt",
+        _CLASSES_KEY: json.dumps(network.classes),
+        _BLOCKS_KEY: json.dumps(sorted(network.tuned_names)),
+    }
     path.write_bytes(save(tensors, metadata=metadata))
 
 
@@ -161,9 +178,12 @@ def load_sound_classifier(path: Path = SOUND_WEIGHTS_PATH) -> SoundClassifier:
     mend = "train it again with `python -m processors.models.sound_training`"
     try:
         with safe_open(path, framework="pt") as file:
-            classes = json.loads((file.metadata() or {})[_CLASSES_KEY])
+            metadata = file.metadata() or {}
+            classes = json.loads(metadata[_CLASSES_KEY])
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 # not a mapping
         network = SoundClassifier(classes)
+        if _BLOCKS_KEY in metadata:  # otherwise the upper ones
+            network.tuned_names = frozenset(json.loads(metadata[_BLOCKS_KEY]))
         expected = network.tuned_tensors().keys()
         if tensors.keys() != expected:
             difference = ", ".join(sorted(tensors.keys() ^ expected)[:5])

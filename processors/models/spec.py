@@ -150,6 +150,7 @@ class ModelSpec:
         max_batch_size: rows that one request, and one joined batch, may hold.
         batching: dynamic batching; None where the parts of an ensemble do it.
         instance_kind: `KIND_AUTO` is a GPU where the server has one, otherwise the CPU.
+        instance_count: copies that answer at the same time, on each GPU or on the CPU.
         steps: the models of an ensemble, in order.
         labels: output name -> what the elements of its last dimension are called; at most one output.
         parameters: settings that the model itself reads.
@@ -164,7 +165,8 @@ class ModelSpec:
     backend: Literal["onnxruntime", "python", "ensemble"]
     max_batch_size: int
     batching: DynamicBatching | None = field(default_factory=DynamicBatching)
-    instance_kind: Literal["KIND_AUTO", "KIND_CPU"] = "KIND_AUTO"
+    instance_kind: Literal["KIND_AUTO", "KIND_CPU", "KIND_GPU"] = "KIND_AUTO"
+    instance_count: int = 1
     steps: tuple[EnsembleStep, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=_nothing)
     parameters: Mapping[str, str] = field(default_factory=_nothing)

@@ -51,3 +51,51 @@ def check(
     typer.echo(", ".join(f"{count} with {name}" for name, count in modalities.items()))
     for name in found.classes:
         typer.echo(f"  {name}: {events[name]} events")
+
+
+@dataset.command()
+def convert(
+    folder: Annotated[Path, typer.Argument(help="Folder of recordings; labels.tsv is written into it.")],
+    csv: Annotated[
+        Path | None, typer.Option(help="Table of events. Without it, label tracks of Audacity (.txt) are read.")
+    ] = None,
+    file_column: Annotated[str, typer.Option(help="Title of the column with names of recordings.")] = "filename",
+    start_column: Annotated[str, typer.Option(help="Of the column with starts.")] = "onset",
+    end_column: Annotated[str, typer.Option(help="Of the column with ends.")] = "offset",
+    class_column: Annotated[str, typer.Option(help="Of the column with classes.")] = "event_label",
+    delimiter: Annotated[str, typer.Option(help="What divides the columns, such as ; or tab.")] = ",",
+    milliseconds: Annotated[bool, typer.Option("--milliseconds", help="Times are milliseconds, not seconds.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a labels.tsv that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Make labels.tsv from a CSV table, or from label tracks that Audacity exported beside the recordings."""
+    from processors.datasets.conversion import CsvColumns, read_audacity_labels, read_csv_labels
+    from processors.datasets.recordings import LABELS_NAME, write_labels
+    from processors.errors import DatasetError
+
+    divider = "\t" if delimiter == "tab" else delimiter
+    if len(divider) != 1:
+        raise typer.BadParameter(f"--delimiter is {delimiter!r}; expected one character, or tab")
+    target = folder / LABELS_NAME
+    if target.exists() and not replace:
+        raise ConfigurationError(
+            f"{target} is there already; use --replace, or move it away", code="configuration.dataset"
+        )
+    try:
+        if csv is None:
+            events = read_audacity_labels(folder)
+        else:
+            columns = CsvColumns(file_column, start_column, end_column, class_column)
+            unit_ms = 1 if milliseconds else 1000
+            events = read_csv_labels(csv, folder, columns, delimiter=divider, unit_ms=unit_ms)
+        write_labels(folder, events)
+    except DatasetError as error:
+        raise ConfigurationError(str(error), code="configuration.dataset") from error
+    counts = Counter(event.event_class for found in events.values() for event in found)
+    if as_json:
+        typer.echo(json.dumps({"labels": str(target), "events": dict(sorted(counts.items()))}, indent=2))
+        return
+    typer.echo(f"{target}: {counts.total()} events in {sum(bool(found) for found in events.values())} recordings")
+    for name, count in sorted(counts.items()):
+        typer.echo(f"  {name}: {count} events")
+    typer.echo(f"next: braid dataset check {folder}")

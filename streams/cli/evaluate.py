@@ -2,7 +2,9 @@
 
 import typer
 
+from streams.cli.evaluate_events import evaluate_events
 from streams.cli.evaluate_fusion import evaluate_fusion, evaluate_missing
+from streams.cli.evaluate_pretraining import evaluate_pretraining
 from streams.cli.evaluate_sounds import evaluate_sounds
 
 __all__ = ["register"]
@@ -15,4 +17,6 @@ def register(app: typer.Typer) -> None:
     evaluate.command("sounds")(evaluate_sounds)
     evaluate.command("fusion")(evaluate_fusion)
     evaluate.command("missing")(evaluate_missing)
+    evaluate.command("events")(evaluate_events)
+    evaluate.command("pretraining")(evaluate_pretraining)
     app.add_typer(evaluate, name="evaluate")

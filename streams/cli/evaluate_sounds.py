@@ -1,8 +1,9 @@
 """`braid evaluate sounds`: how well the sound classifier, or its recipe, names the sounds of a folder."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -18,6 +19,10 @@ def evaluate_sounds(
         bool, typer.Option("--folds", help="Leave one fold out after the other and train on the rest. Takes minutes.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the trainings of --folds.", min=0)] = 0,
+    transfer: Annotated[
+        Literal["frozen", "last_n", "full", "lora"] | None,
+        typer.Option(help="How much of the network learns with --folds; last_n is how the shipped one did."),
+    ] = None,
     html: HtmlOption = None,
     is_json: JsonOption = False,
 ) -> None:
@@ -29,6 +34,8 @@ def evaluate_sounds(
     """
     if folds and html:
         raise typer.BadParameter("--html shows the answers of one model; leave it out, or --folds")
+    if transfer and not folds:
+        raise typer.BadParameter("--transfer is about training; give --folds, too")
     console = Console(stderr=True)
 
     def say(step: str) -> None:
@@ -36,10 +43,11 @@ def evaluate_sounds(
 
     with mapped_errors():
         if folds:
-            from processors.models.sound_training import judge_sound_folds
+            from processors.models.sound_training import RECIPE_TRANSFER, judge_sound_folds
 
             say("leaving one fold out after the other takes about ten minutes on one core")
-            figures = judge_sound_folds(data, seed=seed, progress=say)
+            chosen = RECIPE_TRANSFER if transfer is None else replace(RECIPE_TRANSFER, kind=transfer)
+            figures = judge_sound_folds(data, seed=seed, progress=say, transfer=chosen)
             typer.echo(json.dumps(figures.as_json(), indent=2) if is_json else figures.as_markdown())
             return
         from processors.models.evaluation.sounds import judge_sounds

@@ -13,9 +13,10 @@ from pydantic_settings import PydanticBaseSettingsSource
 
 from streams.errors import ConfigurationError
 
-__all__ = ["Document", "DocumentSource", "in_force", "read_document"]
+__all__ = ["Document", "DocumentSource", "KeyPath", "in_force", "read_document"]
 
 KeyPath = tuple[str, ...]
+"""The keys that lead to a value, outermost first."""
 
 
 @dataclass(frozen=True)

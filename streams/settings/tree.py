@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from processors.modality import Modality
-from processors.models.plan import ModelPlan, PromptPlan
+from processors.models.plan import Device, Instances, ModelPlan, PromptPlan
 from processors.models.precision import Precision
 from streams.settings.document import DocumentSource
 
@@ -124,7 +124,11 @@ class ModelSettings(_Section):
     repository: Path | None = None
     """Model repository that `braid up` serves; empty: built into `data_dir`."""
     precision: Precision = Precision.INT8
-    """Numbers that the built encoders compute in: `int8` on CPUs, `fp32` on GPUs."""
+    """Numbers that the built encoders compute in: `int8` on CPUs, `fp16` on GPUs, `fp32` to compare with."""
+    instances: Annotated[int, Field(ge=1, le=16)] = 1
+    """Copies of each network that Triton runs at the same time, on each GPU or on the CPU."""
+    device: Device = Device.AUTO
+    """Where they run: `auto` (GPUs if there are any), `gpu`, or `cpu`."""
     fusion_file: Path | None = None
     """Trained fusion model that the repository is built with, of any kind, for any classes; empty: the shipped one."""
     encoders: EncoderSettings = EncoderSettings()
@@ -158,7 +162,10 @@ class ModelSettings(_Section):
         if self.prompts:
             classes = {name: tuple(texts) for name, texts in self.prompts.items()}
             prompts = PromptPlan(classes, tuple(self.prompt_background), self.prompt_threshold)
-        return ModelPlan(self.fusion_file, encoders.video, encoders.audio, encoders.transcript, prompts)
+        instances = Instances(self.instances, self.device)
+        return ModelPlan(
+            self.fusion_file, encoders.video, encoders.audio, encoders.transcript, prompts=prompts, instances=instances
+        )
 
     @model_validator(mode="after")
     def _one_fusion(self) -> Self:
@@ -197,6 +204,8 @@ class RetentionSettings(_Section):
 
     detections_s: Positive = 7 * 86_400
     """Detections in Redis."""
+    verdicts_s: Positive = 365 * 86_400
+    """What people said of windows, in Redis, since they said it."""
     topics_s: Positive = 86_400
     """Records on the topics that Braid creates."""
     topic_bytes: Positive = 1_000_000_000

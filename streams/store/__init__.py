@@ -1,4 +1,4 @@
-"""Detections and positions in Redis: the only room that knows the keys, the scripts and their rules.
+"""Detections, verdicts and positions in Redis: the only room that knows the keys, the scripts and their rules.
 
 A worker connects, checks the server once, takes a fence for each partition number it is given, and then puts and
 finalises under that fence. Every write is atomic, idempotent and answered with what is stored now:
@@ -12,10 +12,11 @@ finalises under that fence. Every write is atomic, idempotent and answered with 
 Readers need neither fence nor check. `docs/reference/redis.md` documents every key.
 """
 
-from streams.store.identity import detection_id, items_digest
+from streams.store.identity import detection_id, items_digest, split_detection_id
 from streams.store.models import Comparison, LiveModels, ModelVersions, add_up
 from streams.store.positions import Position
 from streams.store.store import Store
+from streams.store.verdicts import Verdict, Verdicts
 from streams.store.windows import AgreedWindows, WindowCut, WindowCuts, WindowsBefore
 from streams.store.writes import Answer, Fence, Finalise, MoveStatus, Put, SealedBy, Status
 
@@ -33,10 +34,13 @@ __all__ = [
     "SealedBy",
     "Status",
     "Store",
+    "Verdict",
+    "Verdicts",
     "WindowCut",
     "WindowCuts",
     "WindowsBefore",
     "add_up",
     "detection_id",
     "items_digest",
+    "split_detection_id",
 ]

@@ -35,6 +35,19 @@ class Keys:
         """String: end of the source's last final window."""
         return f"{self.prefix}{{{source_id}}}:final_through_ms"
 
+    def verdicts(self, source_id: str) -> str:
+        """Hash: what people said of the source's windows."""
+        return f"{self.prefix}{{{source_id}}}:verdicts"
+
+    def verdict_expiry(self, source_id: str) -> str:
+        """Sorted set: the windows with a verdict by the time at which it expires."""
+        return f"{self.prefix}{{{source_id}}}:verdict_expiry"
+
+    @property
+    def judged(self) -> str:
+        """Sorted set: ids of sources with verdicts by the time at which the last of them expires."""
+        return f"{self.prefix}judged"
+
     @property
     def sources(self) -> str:
         """Sorted set: source ids by the time at which something of theirs was last stored."""

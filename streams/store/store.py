@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from streams.errors import ContractBroken
 from streams.records import Detection
-from streams.settings import Settings
+from streams.settings import RetentionSettings, Settings
 from streams.store import readers
 from streams.store.connection import Connection
 from streams.store.identity import detection_id, split_detection_id
@@ -17,6 +17,7 @@ from streams.store.models import Comparison, LiveModels
 from streams.store.positions import Position
 from streams.store.scripts import ScriptCall, run_scripts
 from streams.store.server import refuse_unfit_server
+from streams.store.verdicts import Verdicts
 from streams.store.windows import AgreedWindows
 from streams.store.write_calls import WriteCalls
 from streams.store.writes import Answer, Fence, Finalise, MoveStatus, Put, SealedBy, Status
@@ -29,13 +30,17 @@ class Store:
 
     Every call is bounded by `redis.timeout_s` and may raise DependencyUnavailable; each can then be repeated as it is,
     because every write is idempotent. Made by `connect`; an async context manager that closes itself.
+
+    Attributes:
+        verdicts: what people said of stored windows.
     """
 
-    def __init__(self, connection: Connection, keys: Keys, calls: WriteCalls, retention_ms: int) -> None:
+    def __init__(self, connection: Connection, keys: Keys, calls: WriteCalls, retention: RetentionSettings) -> None:
+        self.verdicts = Verdicts(connection, keys, retention.verdicts_s * 1000)
         self._connection = connection
         self._keys = keys
         self._calls = calls
-        self._retention_ms = retention_ms
+        self._retention_ms = retention.detections_s * 1000
 
     @classmethod
     def connect(cls, settings: Settings, clock_ms: Callable[[], int], *, key_prefix: str = DEFAULT_PREFIX) -> Self:
@@ -51,7 +56,7 @@ class Store:
         """
         keys = Keys(key_prefix)
         calls = WriteCalls(keys, settings.retention, clock_ms)
-        return cls(Connection(settings.redis), keys, calls, settings.retention.detections_s * 1000)
+        return cls(Connection(settings.redis), keys, calls, settings.retention)
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from streams.errors import DependencyUnavailable
 from streams.worker.metrics import RETRIES
 
-__all__ = ["DEPENDENCIES", "Readiness"]
+__all__ = ["DEPENDENCIES", "OneTry", "Readiness"]
 
 R = TypeVar("R")
 
@@ -128,3 +128,15 @@ class Readiness:
             )
             result: R = await retrying(attempt)
             return result
+
+
+class OneTry(Readiness):
+    """For a person who waits: a dependency that is away is said at once, not waited for."""
+
+    async def until_available(self, name: str, call: Callable[[], Awaitable[R]]) -> R:  # noqa: ARG002 - as inherited
+        """Make a call once.
+
+        Raises:
+            Exception: whatever `call` raises.
+        """
+        return await call()

@@ -1,9 +1,6 @@
 """Make the answer of a final window anew with one more item: fetch, encode, fuse, store, tell."""
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from processors.modality import Modality
@@ -15,16 +12,15 @@ from streams.records import Detection, Item, ItemLimits
 from streams.settings import Settings
 from streams.store import Status, Store
 from streams.worker.answer import detection_of, without
-from streams.worker.encoders import Content, Encoded, ItemEncoders
+from streams.worker.encoders import Encoded, ItemEncoders
 from streams.worker.outbox import Outbox
 from streams.worker.services import Fuser
-from streams.worker.window_items import LostItems, fetch_items
+from streams.worker.stored_items import StoredItems, fill
+from streams.worker.window_items import LostItems
 
 __all__ = ["Remade", "WindowRemaker"]
 
 _TRIES = 5  # each lost to another replay of the same window
-_ENCODED_AT_A_TIME = 16  # payloads in memory
-_REMEMBERED_ITEMS = 2_000  # some kilobytes each: neighbouring windows share items
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +55,7 @@ class WindowRemaker:
         modalities: topic -> modality.
         limits: of items.
         wall_ms: the wall clock, epoch milliseconds.
+        stored_items: fetches and encodes the items of stored windows.
     """
 
     settings: Settings
@@ -71,7 +68,11 @@ class WindowRemaker:
     modalities: Mapping[str, Modality]
     limits: ItemLimits
     wall_ms: Callable[[], int]
-    _contents: OrderedDict[tuple[str, int, int], Content] = field(default_factory=OrderedDict, init=False)
+    stored_items: StoredItems = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is fetched yet."""
+        self.stored_items = StoredItems(self.kafka, self.encoders, self.modalities, self.limits)
 
     async def add(self, added: Encoded, known_ids: Collection[str], span: tuple[int, int]) -> Remade:
         """Add an item to a final window, unless it is in it.
@@ -101,7 +102,7 @@ class WindowRemaker:
         self, window: Window[Item], added: Encoded, known_ids: Collection[str], stored: Detection | None
     ) -> Remade | None:
         """None when what is stored has changed meanwhile."""
-        items = await self._items(stored, known_ids)
+        items = [] if stored is None else await self.stored_items.of_window(stored, unless=known_ids)
         if items is None and stored is not None:
             await self._tell(stored)  # the replay that stored it may have ended before it was told
             return Remade(window.id, stored.revision)
@@ -118,42 +119,9 @@ class WindowRemaker:
         await self._tell(answer.detection)
         return Remade(window.id, answer.detection.revision, is_new=answer.status is Status.STORED)
 
-    async def _items(self, stored: Detection | None, known_ids: Collection[str]) -> list[Encoded] | None:
-        """The items of the stored answer with their content; None when the item to be added is one of them."""
-        if stored is None:
-            return []
-        found: list[Encoded] = []
-        waiting: list[Item] = []
-        async with aclosing(fetch_items(self.kafka, stored, self.modalities, self.limits)) as items:
-            async for item in items:
-                if item.item_id in known_ids:
-                    return None
-                waiting.append(item)
-                if len(waiting) == _ENCODED_AT_A_TIME:
-                    found += await asyncio.gather(*map(self.encoded, waiting))
-                    waiting.clear()
-        found += await asyncio.gather(*map(self.encoded, waiting))
-        return found
-
-    async def encoded(self, item: Item) -> Encoded:
-        """An item with its content; its payload is released.
-
-        Raises:
-            PoisonItem: it cannot be decoded, or its model refuses it.
-        """
-        place = (item.topic, item.partition, item.offset)
-        content = self._contents.pop(place, None) or await self.encoders.encode(item)
-        item.payload = b""
-        self._contents[place] = content
-        if len(self._contents) > _REMEMBERED_ITEMS:
-            self._contents.popitem(last=False)
-        return Encoded(item, content)
-
     async def _detection(self, window: Window[Item], items: list[Encoded], stored: Detection | None) -> Detection:
-        contents = {encoded.item.item_id: encoded for encoded in items}
-        window.items = {item_id: encoded.item for item_id, encoded in contents.items()}
+        ordered = fill(window, items)
         window.closed_by = ClosedBy(stored.closed_by) if stored else ClosedBy.WATERMARK
-        ordered = [contents[item.item_id] for item in window.sorted_items()]
         view = self.settings.for_source(window.source_id)
         return detection_of(
             window,

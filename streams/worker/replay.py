@@ -6,12 +6,11 @@ record is sent again. Doing it twice changes nothing the second time.
 """
 
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from processors.modality import Modality
 from processors.models.spec import FUSION
@@ -25,15 +24,13 @@ from streams.store import AgreedWindows, Store, detection_id
 from streams.worker.encoders import ItemEncoders
 from streams.worker.fusion_versions import FusionVersions
 from streams.worker.outbox import Outbox
-from streams.worker.readiness import Readiness
+from streams.worker.readiness import OneTry
 from streams.worker.remake import Remade, WindowRemaker
 from streams.worker.send_again import OriginProducer, as_sent_again
 from streams.worker.services import Fuser, align_settings
 from streams.worker.window_change import cuts_of
 
 __all__ = ["Replayed", "Replayer", "open_replayer"]
-
-R = TypeVar("R")
 
 _CLIENT_ID = "braid-replay"
 _DECODE_THREADS = 2
@@ -95,7 +92,7 @@ class Replayer:
         if getattr(view.modalities, item.modality) == "absent":
             return Replayed(letter.id, refused=f"{item.modality} is absent from {item.source_id} (modalities)")
         again = as_sent_again(letter, item)
-        added = await self._remaker.encoded(item)
+        added = await self._remaker.stored_items.encoded(item)
         settings = align_settings(self._remaker.settings, self._windows, item.source_id)
         spans = settings.spans_of(item.start_ms, item.end_ms)
         final = await self._final(item.source_id, spans)
@@ -123,13 +120,6 @@ class Replayer:
         return found
 
 
-class _OneTry(Readiness):
-    """A person is waiting: a dependency that is away is said at once, not waited for."""
-
-    async def until_available(self, name: str, call: Callable[[], Awaitable[R]]) -> R:  # noqa: ARG002 - as inherited
-        return await call()
-
-
 @asynccontextmanager
 async def open_replayer(settings: Settings) -> AsyncGenerator[Replayer, None]:
     """Connect to everything that a replay needs.
@@ -144,7 +134,7 @@ async def open_replayer(settings: Settings) -> AsyncGenerator[Replayer, None]:
     """
     if settings.triton.grpc is None:
         raise ConfigurationError("a replay needs the address of Triton; set triton.grpc (BRAID_TRITON__GRPC)")
-    readiness = _OneTry()
+    readiness = OneTry()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.connect(settings, _wall_ms))
         await store.check()

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -24,6 +25,9 @@ RESULT = Path("build") / "bench.json"
 
 async def main(names: list[str]) -> None:
     console = Console()
+    if (task := asyncio.current_task()) is not None:
+        # As SIGINT does by itself: what was started is stopped in order.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     if unknown := set(names) - set(BENCHES):
         raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
     chosen = [bench for name, bench in BENCHES.items() if not names or name in names]

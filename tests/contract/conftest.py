@@ -90,10 +90,13 @@ def key_prefix() -> str:
 def open_store(key_prefix: str) -> Callable[..., Store]:
     """A store on a server; its clock gives NOW_MS, NOW_MS + 1, and so on."""
 
-    def open_on(server: RedisServer, *, timeout_s: float = 5.0, retention_s: int = 3600, url: str = "") -> Store:
+    def open_on(
+        server: RedisServer, *, timeout_s: float = 5.0, retention_s: int = 3600, verdicts_s: int = 7200, url: str = ""
+    ) -> Store:
         ticks = itertools.count(NOW_MS)
         settings = Settings(
-            redis={"url": url or server.url, "timeout_s": timeout_s}, retention={"detections_s": retention_s}
+            redis={"url": url or server.url, "timeout_s": timeout_s},
+            retention={"detections_s": retention_s, "verdicts_s": verdicts_s},
         )
         return Store.connect(settings, lambda: next(ticks), key_prefix=key_prefix)
 

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from processors.datasets.features import UtteranceSet
 from processors.models.evaluation.classification import ClassificationReport, report_classification
 from processors.models.evaluation.spread import Spread
-from processors.models.feature_fusion.examples import Examples, swap_items
+from processors.models.feature_fusion.examples import swap_items
 from processors.models.feature_fusion.recipe import (
     ENSEMBLE,
     RECIPE,
@@ -25,7 +25,8 @@ from processors.models.feature_fusion.recipe import (
     split_recordings,
     train_recipe,
 )
-from processors.models.feature_fusion.training import TrainingSettings, judge
+from processors.models.feature_fusion.training import TrainingSettings
+from processors.models.training.examples import Examples, judge
 
 __all__ = ["Comparison", "Transfer", "compare_kinds", "measure_transfer"]
 

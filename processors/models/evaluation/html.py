@@ -1,17 +1,24 @@
 """The report of an evaluation as one HTML page: tables, and plots inside it, so that it can be sent on as it is."""
 
-import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from jinja2 import Environment
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from processors.models.evaluation.classification import ClassificationReport
+from processors.models.evaluation._svg import as_svg, canvas
+from processors.models.evaluation.classification import ClassificationReport, ReliabilityBin
 
-__all__ = ["render_html"]
+__all__ = ["STYLE", "draw_confusion", "draw_reliability", "render_html"]
+
+STYLE: Final = Markup("""\
+  body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+  table { border-collapse: collapse; margin: 1rem 0 }
+  th, td { padding: .25rem .75rem; border-bottom: 1px solid #d0d7de; text-align: right }
+  th:first-child, td:first-child { text-align: left }
+  .plots { display: flex; flex-wrap: wrap; gap: 1rem } .plots svg { max-width: 100%; height: auto }
+""")
+"""What all pages look like."""
 
 _PAGE: Final = """\
 <!doctype html>
@@ -20,12 +27,7 @@ _PAGE: Final = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}</title>
 <style>
-  body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-  table { border-collapse: collapse; margin: 1rem 0 }
-  th, td { padding: .25rem .75rem; border-bottom: 1px solid #d0d7de; text-align: right }
-  th:first-child, td:first-child { text-align: left }
-  .plots { display: flex; flex-wrap: wrap; gap: 1rem } .plots svg { max-width: 100%; height: auto }
-</style>
+{{ style }}</style>
 <h1>{{ title }}</h1>
 <table>
 {% for name, value in facts.items() %}  <tr><td>{{ name }}</td><td>{{ value }}</td></tr>
@@ -62,16 +64,18 @@ def render_html(title: str, report: ClassificationReport, facts: Mapping[str, st
     page = Environment(autoescape=True).from_string(_PAGE)
     return page.render(
         title=title,
+        style=STYLE,
         report=report,
         facts=facts,
-        confusion=_draw_confusion(report),
-        reliability=_draw_reliability(report),
+        confusion=draw_confusion(report),
+        reliability=draw_reliability(report.reliability),
     )
 
 
-def _draw_confusion(report: ClassificationReport) -> Markup:
+def draw_confusion(report: ClassificationReport) -> Markup:
+    """Which class was taken for which, as SVG."""
     side = 2.0 + 0.45 * len(report.classes)
-    figure, axes = _canvas(side, side)
+    figure, axes = canvas(side, side)
     axes.imshow(report.confusion, cmap="Blues")
     names = list(report.classes)
     axes.set_xticks(range(len(names)), names, rotation=90)
@@ -83,31 +87,20 @@ def _draw_confusion(report: ClassificationReport) -> Markup:
             if count:
                 shade = "white" if count > most / 2 else "black"
                 axes.text(column, row, str(count), ha="center", va="center", color=shade)
-    return _as_svg(figure)
+    return as_svg(figure)
 
 
-def _draw_reliability(report: ClassificationReport) -> Markup:
-    figure, axes = _canvas(4.5, 4.5)
+def draw_reliability(bins: Sequence[ReliabilityBin]) -> Markup:
+    """What was stated against what came true, as SVG."""
+    figure, axes = canvas(4.5, 4.5)
     axes.plot([0, 1], [0, 1], color="#8c959f", linewidth=1)
-    count = sum(entry.count for entry in report.reliability)
+    count = sum(entry.count for entry in bins)
     axes.scatter(
-        [entry.stated for entry in report.reliability],
-        [entry.true for entry in report.reliability],
-        [20 + 400 * entry.count / count for entry in report.reliability],
+        [entry.stated for entry in bins],
+        [entry.true for entry in bins],
+        [20 + 400 * entry.count / count for entry in bins],
         color=_BLUE,
         alpha=0.7,
     )
     axes.set(xlabel="stated probability", ylabel="share that came true", xlim=(0, 1.03), ylim=(-0.03, 1.03))
-    return _as_svg(figure)
-
-
-def _canvas(width_in: float, height_in: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    return figure, figure.subplots()
-
-
-def _as_svg(figure: Figure) -> Markup:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    drawn = buffer.getvalue()
-    return Markup(drawn[drawn.index("<svg") :])  # noqa: S704 - made here, and matplotlib escapes the names of classes
+    return as_svg(figure)

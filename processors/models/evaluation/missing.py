@@ -10,10 +10,11 @@ import numpy as np
 from processors.datasets.features import SEQUENCE_PARTS, SequenceSet
 from processors.models.evaluation.classification import ClassificationReport, report_classification
 from processors.models.evaluation.spread import Spread
-from processors.models.feature_fusion.examples import Examples, pad_sequences
+from processors.models.feature_fusion.examples import pad_sequences
 from processors.models.feature_fusion.recipe import find_kinds, train_recipe
-from processors.models.feature_fusion.training import TrainingSettings, judge
+from processors.models.feature_fusion.training import TrainingSettings
 from processors.models.fusion import Ensemble
+from processors.models.training.examples import Examples, judge
 
 __all__ = ["MissingReport", "measure_missing"]
 

@@ -1,55 +1,15 @@
-"""Examples as fusion models take them: windows of items with times, weights and a label."""
+"""Utterances and sequences as examples: windows of items with times, weights and a label."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from processors.datasets.features import SequencePart, UtteranceSet
+from processors.models.training.examples import Examples
 
-__all__ = ["Examples", "look_back", "pad_sequences", "swap_items"]
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """N windows.
-
-    Attributes:
-        dims: modality -> length of an item, in the order of the inputs.
-        inputs: three tensors per modality, [N, T, D], [N, T] and [N, T], as `FusionModel` takes them.
-        labels: int64 [N].
-    """
-
-    dims: Mapping[str, int]
-    inputs: tuple[torch.Tensor, ...]
-    labels: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: npt.NDArray[np.int64]) -> "Examples":
-        """Some of them."""
-        index = torch.from_numpy(rows)
-        return Examples(self.dims, tuple(tensor[index] for tensor in self.inputs), self.labels[index])
-
-    def keep(self, modalities: frozenset[str]) -> "Examples":
-        """The same windows without any item of the other modalities."""
-        inputs = list(self.inputs)
-        for row, modality in enumerate(self.dims):
-            if modality not in modalities:
-                inputs[3 * row + 2] = torch.zeros_like(inputs[3 * row + 2])
-        return Examples(self.dims, tuple(inputs), self.labels)
-
-    def join(self, other: "Examples") -> "Examples":
-        """These, then the others; the shorter windows are padded."""
-        pairs = zip(self.inputs, other.inputs, strict=True)
-        joined = []
-        for one, two in pairs:
-            steps = max(one.shape[1], two.shape[1])
-            joined.append(torch.cat([_pad(one, steps), _pad(two, steps)]))
-        return Examples(self.dims, tuple(joined), torch.cat([self.labels, other.labels]))
+__all__ = ["look_back", "pad_sequences", "swap_items"]
 
 
 def look_back(utterances: UtteranceSet, items: Mapping[str, npt.NDArray[np.float32]], reach: int) -> Examples:
@@ -111,7 +71,3 @@ def swap_items(
             is_swapped = torch.rand(items.shape[:2], generator=generator) < share
             swapped[3 * row] = torch.where(is_swapped[:, :, None], items[donors, -1], items)
     return tuple(swapped)
-
-
-def _pad(tensor: torch.Tensor, steps: int) -> torch.Tensor:
-    return torch.cat([tensor, tensor.new_zeros(len(tensor), steps - tensor.shape[1], *tensor.shape[2:])], dim=1)

@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from processors.datasets.features import UtteranceSet
 from processors.errors import DatasetError
-from processors.models.feature_fusion.examples import Examples, look_back
+from processors.models.feature_fusion.examples import look_back
 from processors.models.feature_fusion.training import TrainingSettings, train
 from processors.models.feature_fusion.words import encode_transcripts
 from processors.models.fusion import FUSION_KINDS, Ensemble
 from processors.models.fusion.kinds import find_kind
+from processors.models.training.examples import Examples
 
 __all__ = [
     "ENSEMBLE",

@@ -5,24 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from lightning.pytorch import LightningModule
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from processors.models.feature_fusion.examples import Examples, swap_items
-from processors.models.fusion import Ensemble, FusionModel, FusionShape, Task, make_fusion
+from processors.models.feature_fusion.examples import swap_items
+from processors.models.fusion import FusionModel, FusionShape, Task, make_fusion
 from processors.models.fusion.model import find_present
 from processors.models.loop import MONITORED, LoopSettings, fit
+from processors.models.training.examples import Examples
+from processors.models.training.steps import FusionLearner, leave_out
 
-__all__ = ["TrainingSettings", "judge", "train"]
-
-_JUDGED = 256
-"""Examples that are judged at once."""
+__all__ = ["TrainingSettings", "train"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,28 +86,15 @@ def train(
     return module.model
 
 
-def judge(model: FusionModel | Ensemble, examples: Examples) -> npt.NDArray[np.float32]:
-    """Probabilities float32 [N, C]."""
-    with torch.inference_mode():
-        parts = [
-            model(*(tensor[first : first + _JUDGED] for tensor in examples.inputs)).probabilities
-            for first in range(0, len(examples), _JUDGED)
-        ]
-    return torch.cat(parts).numpy()
-
-
-class _Member(LightningModule):
+class _Member(FusionLearner):
     def __init__(self, model: FusionModel, settings: TrainingSettings) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
         self._settings = settings
 
     def training_step(self, batch: list[torch.Tensor], _: int) -> torch.Tensor:
         *inputs, labels = batch
         swapped = swap_items(tuple(inputs), self.model.shape.modalities, self._settings.swapped_shares)
-        present = find_present(swapped, self.model.shape)
-        kept = present * (torch.rand_like(present) >= self._settings.absent_share)
-        kept = torch.where(kept.any(dim=1, keepdim=True), kept, present)
+        kept = leave_out(find_present(swapped, self.model.shape), self._settings.absent_share)
         logits, _embedding = self.model.judge(swapped, kept)
         return nn.functional.cross_entropy(logits, labels, label_smoothing=self._settings.label_smoothing)
 
@@ -120,15 +102,3 @@ class _Member(LightningModule):
         *inputs, labels = batch
         logits, _embedding = self.model.judge(tuple(inputs), find_present(tuple(inputs), self.model.shape))
         self.log(MONITORED, nn.functional.cross_entropy(logits, labels))
-
-    def configure_optimizers(self) -> Any:
-        optimiser = torch.optim.AdamW(
-            self.parameters(), lr=self._settings.learning_rate, weight_decay=self._settings.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, self._settings.learning_rate, total_steps=self.trainer.estimated_stepping_batches
-        )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        nn.utils.clip_grad_norm_(self.parameters(), 1.0)

@@ -7,6 +7,7 @@ Triton takes and gives.
 
 from processors.models.fusion.ensemble import Ensemble
 from processors.models.fusion.files import TrainedFusion, load_trained, save_trained
+from processors.models.fusion.initialise import Initialisation, initialise_from
 from processors.models.fusion.kinds import FUSION_KINDS, make_fusion
 from processors.models.fusion.model import FusionAnswer, FusionModel, FusionShape, Task
 from processors.models.fusion.network import FUSION_WEIGHTS_PATH, FusionNetwork, load_fusion
@@ -22,12 +23,14 @@ __all__ = [
     "FusionModel",
     "FusionNetwork",
     "FusionShape",
+    "Initialisation",
     "PromptFusion",
     "Prompts",
     "ServedFusion",
     "Task",
     "TrainedFusion",
     "facts_of",
+    "initialise_from",
     "load_fusion",
     "load_trained",
     "make_fusion",

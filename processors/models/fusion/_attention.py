@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-__all__ = ["AttentionBlock"]
+__all__ = ["HEADS", "AttentionBlock"]
 
-_HEADS = 4
+HEADS = 4
 
 
 class AttentionBlock(nn.Module):
@@ -46,4 +46,4 @@ class AttentionBlock(nn.Module):
         return tokens + self.drop(self.think(tokens))
 
     def _split(self, values: torch.Tensor) -> torch.Tensor:
-        return values.reshape(*values.shape[:2], _HEADS, -1).transpose(1, 2)
+        return values.reshape(*values.shape[:2], HEADS, -1).transpose(1, 2)

@@ -29,5 +29,9 @@ class ItemProjection(nn.Module):
 
         Where `is_item`, bool [B, T], is false, whatever stands there is not looked at.
         """
-        standard = ((items - self.centre) / self.spread).clamp(-5.0, 5.0)
+        standard = self.standardise(items)
         return self.layers(torch.where(is_item[:, :, None], standard, torch.zeros_like(standard)))
+
+    def standardise(self, items: torch.Tensor) -> torch.Tensor:
+        """Items [..., D] against the mean and the deviation that training saw, at most five deviations away."""
+        return ((items - self.centre) / self.spread).clamp(-5.0, 5.0)

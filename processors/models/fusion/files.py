@@ -48,7 +48,8 @@ def save_trained(trained: TrainedFusion, path: Path) -> None:
         "thresholds": dict(trained.thresholds),
     }
     tensors = {name: tensor.half().contiguous() for name, tensor in trained.model.state_dict().items()}
-    path.write_bytes(save(tensors, metadata={"format": "pt", _KEY: json.dumps(about)}))
+    # One entry only: safetensors writes several in any order, and the same model should be the same bytes.
+    path.write_bytes(save(tensors, metadata={_KEY: json.dumps(about)}))
 
 
 def load_trained(path: Path) -> TrainedFusion:

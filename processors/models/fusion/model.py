@@ -7,7 +7,7 @@ answer with each left out, a head per task.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import nn
@@ -153,6 +153,10 @@ class FusionModel(nn.Module, ABC):
                 spread = items.std(dim=0, unbiased=False)
                 projection.get_buffer("centre").copy_(items.mean(dim=0))
                 projection.get_buffer("spread").copy_(torch.where(spread > _MIN_SPREAD, spread, torch.inf))
+
+    def as_standard(self, row: int, items: torch.Tensor) -> torch.Tensor:
+        """Items [..., D] of the modality in that place, as its projection sees them."""
+        return cast("ItemProjection", self.projections[row]).standardise(items)
 
     def judge(self, inputs: tuple[torch.Tensor, ...], present: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits float32 [V * B, C] and embeddings [V * B, width] of V views of a batch.

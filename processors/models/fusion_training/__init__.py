@@ -2,7 +2,7 @@ r"""Training of the fusion network on composed scenes.
 
 The committed weights come from
 
-    braid models build --target models/ --precision fp32
+    braid models build --target models/
     python -m processors.models.fusion_training --models models/ --cache features/ --out processors/models/weights \
         --recordings $BRAID_DATA/clips/{car,bottle}-detection.mp4 $BRAID_DATA/clips/grid $BRAID_DATA/esc10/*/[12]-* \
         --test-recordings $BRAID_DATA/clips/{nasa_13013,one-by-one-person-detection}.mp4 $BRAID_DATA/esc10/*/3-*

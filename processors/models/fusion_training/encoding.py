@@ -1,21 +1,22 @@
 """The project's encoders as training runs them: the ONNX graphs of a built model repository, one thread each."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer
 
 from processors.errors import ModelError
 from processors.modality import Modality
-from processors.models.encoders import text_weights_path
 from processors.models.spec import (
     AUDIO_ENCODER,
     AUDIO_RATE_HZ,
-    EMBEDDING_DIMS,
     MAX_TOKENS,
     TEXT_ENCODER_ONNX,
+    TEXT_TOKENIZER,
     VIDEO_ENCODER,
 )
 from processors.video import decode_frame
@@ -26,6 +27,7 @@ JPEG_QUALITY = 85
 """What ingest compresses frames with."""
 
 _BATCH = 16
+_MAX_TOKENS = re.compile(r'"max_tokens"\s+value\s*\{\s*string_value:\s*"(\d+)"')
 _MAX_DECODED_BYTES = 64 * 1024 * 1024
 
 
@@ -35,15 +37,23 @@ class Encoders:
     Args:
         repository: a folder as `braid models build` makes it.
 
+    Attributes:
+        dims: length of one item's embedding, for every modality.
+
     Raises:
-        ModelError: a model is not there.
+        ModelError: a model or the tokenizer is not there.
     """
 
     def __init__(self, repository: Path) -> None:
         self._video = _open_session(repository, VIDEO_ENCODER.name)
         self._audio = _open_session(repository, AUDIO_ENCODER.name)
         self._text = _open_session(repository, TEXT_ENCODER_ONNX.name)
-        self._tokenizer = AutoTokenizer.from_pretrained(text_weights_path(), local_files_only=True)
+        self._tokenizer = _open_tokenizer(repository)
+        sessions = {Modality.VIDEO: self._video, Modality.AUDIO: self._audio, Modality.TRANSCRIPT: self._text}
+        self.dims: Mapping[Modality, int] = {
+            modality: int({each.name: each.shape for each in session.get_outputs()}["embedding"][1])
+            for modality, session in sessions.items()
+        }
 
     def encode_frames(self, jpegs: list[bytes]) -> npt.NDArray[np.float32]:
         """Float32 [N, 1280] of JPEG frames, decoded as the worker decodes them."""
@@ -57,15 +67,21 @@ class Encoders:
         """Float32 [N, 1280] of mono sound at 16 kHz, cut into whole seconds, rounded to 16 bits as a recording is."""
         rounded = np.round(sound * 32767).astype(np.int16).astype(np.float32) / 32768
         seconds = len(sound) // AUDIO_RATE_HZ
-        chunks = rounded[: seconds * AUDIO_RATE_HZ].reshape(seconds, AUDIO_RATE_HZ)
-        return self._run(self._audio, "samples", chunks)
+        return self.encode_seconds(rounded[: seconds * AUDIO_RATE_HZ].reshape(seconds, AUDIO_RATE_HZ))
+
+    def encode_seconds(self, seconds: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Float32 [N, 1280] of seconds of mono sound, float32 [N, 16000]."""
+        return self._run(self._audio, "samples", seconds)
 
     def encode_lines(self, lines: list[str]) -> npt.NDArray[np.float32]:
         """Float32 [N, 384] of lines of text."""
         if not lines:
-            return np.zeros((0, EMBEDDING_DIMS[Modality.TRANSCRIPT]), np.float32)
-        tokens = self._tokenizer(lines, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="np")
-        inputs = {name: tokens[name].astype(np.int64) for name in ("input_ids", "attention_mask")}
+            return np.zeros((0, self.dims[Modality.TRANSCRIPT]), np.float32)
+        encodings = self._tokenizer.encode_batch(lines)
+        inputs = {
+            "input_ids": np.array([encoding.ids for encoding in encodings], np.int64),
+            "attention_mask": np.array([encoding.attention_mask for encoding in encodings], np.int64),
+        }
         embeddings: npt.NDArray[np.float32] = self._text.run(["embedding"], inputs)[0]
         return embeddings
 
@@ -78,6 +94,19 @@ class Encoders:
             for first in range(0, len(items), _BATCH)
         ]
         return np.concatenate(parts)
+
+
+def _open_tokenizer(repository: Path) -> Tokenizer:
+    """The one that the server uses, as it uses it."""
+    folder = repository / TEXT_TOKENIZER.name
+    path = folder / "1" / "tokenizer.json"
+    if not path.is_file():
+        raise ModelError(f"{path} is missing; build the models with `braid models build`")
+    tokenizer = Tokenizer.from_file(str(path))
+    told = _MAX_TOKENS.search((folder / "config.pbtxt").read_text(encoding="utf-8"))
+    tokenizer.enable_truncation(MAX_TOKENS if told is None else int(told[1]))
+    tokenizer.enable_padding(pad_id=tokenizer.token_to_id("[PAD]") or 0)
+    return tokenizer
 
 
 def _open_session(repository: Path, model: str) -> onnxruntime.InferenceSession:

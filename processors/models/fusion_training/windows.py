@@ -10,7 +10,7 @@ import torch
 
 from processors.modality import Modality
 from processors.models.fusion_training.scenes import EncodedScene, Items
-from processors.models.packing import pack_items
+from processors.models.packing import find_inside, pack_items
 from processors.models.spec import CONTRIBUTION_ORDER, EVENT_CLASSES
 from processors.scenes.words import EVENT_LINES
 
@@ -97,8 +97,7 @@ def pack_windows(windows: Sequence[Window], rng: np.random.Generator | None = No
 
 def _inside(window: Window, modality: Modality) -> Items:
     items = window.scene.items[modality]
-    starts, ends = items.spans_ms[:, 0], items.spans_ms[:, 1]
-    is_inside = (starts < window.end_ms) & (np.maximum(ends, starts + 1) > window.start_ms)
+    is_inside = find_inside(items.spans_ms, (window.start_ms, window.end_ms))
     return Items(items.embeddings[is_inside], items.spans_ms[is_inside])
 
 

@@ -43,7 +43,7 @@ class TritonPythonModel:
         self._outputs = [tensor["name"] for tensor in config["output"]]
         path = Path(args["model_repository"], args["model_version"], "model.onnx")
         self._session = onnxruntime.InferenceSession(
-            path, sess_options=_session_options(config.get("parameters", {})), providers=["CPUExecutionProvider"]
+            path, sess_options=_session_options(config.get("parameters", {})), providers=_providers(args)
         )
         self._check_names("inputs", self._inputs, self._session.get_inputs(), path)
         self._check_names("outputs", self._outputs, self._session.get_outputs(), path)
@@ -89,6 +89,13 @@ class TritonPythonModel:
             raise pb_utils.TritonModelException(
                 f"{self._name}: {path} has the {kind} {got}, its config.pbtxt {expected}; build the repository again"
             )
+
+
+def _providers(args: dict[str, str]) -> list[Any]:
+    """Where an instance computes: on the GPU that Triton gave it, if this ONNX Runtime can use one, else on the CPU."""
+    if args["model_instance_kind"] != "GPU" or "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return ["CPUExecutionProvider"]
+    return [("CUDAExecutionProvider", {"device_id": args["model_instance_device_id"]}), "CPUExecutionProvider"]
 
 
 def _session_options(parameters: dict[str, dict[str, str]]) -> onnxruntime.SessionOptions:

@@ -13,9 +13,10 @@ import torch
 
 from processors.datasets.sounds import list_sounds, plain_name
 from processors.models.sound_classifier import save_sound_classifier
-from processors.models.sound_training.fitting import TuningSettings, fit_classifier
+from processors.models.sound_training.fitting import RECIPE_TRANSFER, TuningSettings, fit_classifier, measure_reach
 from processors.models.sound_training.folds import FoldFigures, judge_folds
 from processors.models.sound_training.views import VERSIONS, SoundViews, encode_views, read_clips
+from processors.models.transfer import KINDS, Transfer
 
 _log = logging.getLogger(__name__)
 
@@ -27,14 +28,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
+    settings = TuningSettings(transfer=_read_transfer(options))
+    reach = measure_reach(settings.transfer)
+    _log.info("%s: %d of %d numbers below the heads learn", settings.transfer.kind, reach.learning, reach.total)
     folder = list_sounds(options.data)
     views = encode_views(
-        folder, read_clips(folder), versions=options.versions, seed=options.views_seed, progress=_log.info
+        folder,
+        read_clips(folder),
+        versions=options.versions,
+        seed=options.views_seed,
+        progress=_log.info,
+        as_pictures=reach.needs_pictures,
     )
     _log.info(
         "%d clips in %d classes, %d views of each", *views.maps.shape[:1], len(views.classes), views.maps.shape[1]
     )
-    settings = TuningSettings()
     figures = (
         []
         if options.skip_folds
@@ -72,6 +80,17 @@ def _facts(
     return facts
 
 
+def _read_transfer(options: argparse.Namespace) -> Transfer:
+    return Transfer(
+        kind=options.transfer,
+        last_n=options.last_n,
+        rank=options.rank,
+        alpha=options.alpha,
+        dropout=options.lora_dropout,
+        targets=tuple(options.targets),
+    )
+
+
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m processors.models.sound_training",
@@ -86,6 +105,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--versions", type=int, default=VERSIONS, help="changed versions of each clip, beside the plain views"
     )
     parser.add_argument("--skip-folds", action="store_true", help="do not judge the recipe first")
+    recipe = RECIPE_TRANSFER
+    parser.add_argument("--transfer", choices=KINDS, default=recipe.kind, help="how much of the network learns")
+    parser.add_argument("--last-n", type=int, default=recipe.last_n, help="blocks that learn, with last_n")
+    parser.add_argument("--rank", type=int, default=recipe.rank, help="of the adapters, with lora")
+    parser.add_argument("--alpha", type=float, default=recipe.alpha, help="weight of the adapters, times the rank")
+    parser.add_argument("--lora-dropout", type=float, default=recipe.dropout, help="share of inputs adapters miss")
+    parser.add_argument(
+        "--targets", nargs="*", default=(), help="layers that get adapters, or ends of their names; all where not given"
+    )
     return parser.parse_args(arguments)
 
 

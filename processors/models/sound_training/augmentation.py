@@ -11,16 +11,16 @@ import torch
 
 from processors.models.sound_pictures import draw, repeat_sound, standardise
 
-__all__ = ["change_samples", "change_spectrogram"]
+__all__ = ["bend_tone", "change_samples", "change_spectrogram", "draw_noise", "pierce", "shift_pitch"]
 
 _NOISE_DB: Final = (10.0, 40.0)
 _GAIN_DB: Final = (-12.0, 6.0)
 _TONE_DB: Final = 6.0
 _TONE_POINTS: Final = 4
 _LEAST_LENGTH: Final = 0.75
-_PITCH_ROWS: Final = 6
+_PITCH_SHARE: Final = 0.047
 _HOLES: Final = 2
-_HOLE_ROWS: Final = 16
+_HOLE_ROWS: Final = 0.125
 _HOLE_LENGTH: Final = 0.08
 
 
@@ -38,7 +38,7 @@ def change_samples(clip: npt.NDArray[np.float32], rng: np.random.Generator) -> n
     changed = np.roll(changed, int(rng.integers(len(changed))))
     if rng.random() < 0.5:
         loudness = float(np.sqrt(np.mean(changed**2))) + 1e-6
-        changed = changed + _noise(len(changed), rng) * loudness * 10.0 ** (-rng.uniform(*_NOISE_DB) / 20.0)
+        changed = changed + draw_noise(len(changed), rng) * loudness * 10.0 ** (-rng.uniform(*_NOISE_DB) / 20.0)
     return (changed * 10.0 ** (rng.uniform(*_GAIN_DB) / 20.0)).astype(np.float32)
 
 
@@ -52,23 +52,47 @@ def change_spectrogram(spectrogram: torch.Tensor, rng: np.random.Generator) -> t
     Returns:
         The picture float32 [3, 192, 160].
     """
-    _, rows, columns = spectrogram.shape
-    points = rng.uniform(-_TONE_DB, _TONE_DB, _TONE_POINTS)
-    tone = np.interp(np.linspace(0, _TONE_POINTS - 1, rows), range(_TONE_POINTS), points)
-    changed = spectrogram + torch.from_numpy(tone).float()[None, :, None]
+    columns = spectrogram.shape[2]
+    changed = bend_tone(spectrogram, rng)
     length = int(columns * rng.uniform(_LEAST_LENGTH, 1.0))
     first = int(rng.integers(columns - length + 1))
-    changed = _shift_pitch(changed[:, :, first : first + length], int(rng.integers(-_PITCH_ROWS, _PITCH_ROWS + 1)))
-    picture = standardise(changed[None])[0]
+    changed = shift_pitch(changed[:, :, first : first + length], rng)
+    return draw(pierce(standardise(changed[None])[0], rng, 0.0)[None])[0]
+
+
+def bend_tone(spectrogram: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Some pitches louder, others softer, as another microphone hears them: float32 [C, H, W] in dB."""
+    rows = spectrogram.shape[1]
+    points = rng.uniform(-_TONE_DB, _TONE_DB, _TONE_POINTS)
+    tone = np.interp(np.linspace(0, _TONE_POINTS - 1, rows), range(_TONE_POINTS), points)
+    return spectrogram + torch.from_numpy(tone).float()[None, :, None]
+
+
+def shift_pitch(spectrogram: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Moves everything up or down by a few rows; the edge row fills the gap."""
+    most = round(spectrogram.shape[1] * _PITCH_SHARE)
+    rows = int(rng.integers(-most, most + 1))
+    moved = spectrogram.roll(-rows, dims=1)
+    if rows > 0:
+        moved[:, -rows:] = spectrogram[:, -1:]
+    elif rows < 0:
+        moved[:, :-rows] = spectrogram[:, :1]
+    return moved
+
+
+def pierce(picture: torch.Tensor, rng: np.random.Generator, filling: float) -> torch.Tensor:
+    """A picture [C, H, W] with two bands of pitch and two moments hidden, as in SpecAugment; changed in place."""
+    _, rows, length = picture.shape
     for _ in range(_HOLES):
-        height, width = int(rng.integers(_HOLE_ROWS + 1)), int(rng.integers(int(length * _HOLE_LENGTH) + 1))
+        height = int(rng.integers(int(rows * _HOLE_ROWS) + 1))
+        width = int(rng.integers(int(length * _HOLE_LENGTH) + 1))
         top, left = int(rng.integers(rows - height + 1)), int(rng.integers(length - width + 1))
-        picture[:, top : top + height] = 0.0
-        picture[:, :, left : left + width] = 0.0
-    return draw(picture[None])[0]
+        picture[:, top : top + height] = filling
+        picture[:, :, left : left + width] = filling
+    return picture
 
 
-def _noise(count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def draw_noise(count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """White or pink, of deviation 1."""
     white = rng.standard_normal(count)
     if rng.random() < 0.5:
@@ -76,13 +100,3 @@ def _noise(count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     spectrum = np.fft.rfft(white)
     pink = np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), count)
     return pink / pink.std()
-
-
-def _shift_pitch(spectrogram: torch.Tensor, rows: int) -> torch.Tensor:
-    """Moves everything up by so many rows (down if negative); the edge row fills the gap."""
-    moved = spectrogram.roll(-rows, dims=1)
-    if rows > 0:
-        moved[:, -rows:] = spectrogram[:, -1:]
-    elif rows < 0:
-        moved[:, :-rows] = spectrogram[:, :1]
-    return moved

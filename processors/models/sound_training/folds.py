@@ -14,8 +14,15 @@ from processors.datasets.sounds import FOLD_GROUP, list_sounds
 from processors.errors import DatasetError
 from processors.models.evaluation import ClassificationReport, report_classification
 from processors.models.sound_classifier import sharpen
-from processors.models.sound_training.fitting import TuningSettings, answer_views, fit_classifier
+from processors.models.sound_training.fitting import (
+    RECIPE_TRANSFER,
+    TuningSettings,
+    answer_views,
+    fit_classifier,
+    measure_reach,
+)
 from processors.models.sound_training.views import VERSIONS, SoundViews, encode_views, read_clips
+from processors.models.transfer import Transfer
 
 __all__ = ["FoldFigures", "assign_folds", "find_sharpness", "judge_folds", "judge_sound_folds"]
 
@@ -32,12 +39,16 @@ class FoldFigures:
         report: of all answers together, those of a fold sharpened as suits the others.
         seed: of the training.
         sharpness: what makes the stated probabilities of all folds the most likely.
+        transfer: how much of the network learned.
+        learning: how many numbers below the heads that is.
     """
 
     folds: dict[str, float]
     report: ClassificationReport
     seed: int
     sharpness: float
+    transfer: Transfer
+    learning: int
 
     @property
     def mean(self) -> float:
@@ -54,12 +65,15 @@ class FoldFigures:
         lines = ["| fold | accuracy |", "|---|---|"]
         lines += [f"| {name} | {accuracy:.3f} |" for name, accuracy in self.folds.items()]
         lines += [f"| mean ± standard deviation | {self.mean:.3f} ± {self.deviation:.3f} |", ""]
+        lines += [f"Transfer `{self.transfer.kind}`: {self.learning:,} numbers below the heads learned.", ""]
         return "\n".join(lines) + "\n" + self.report.as_markdown()
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`; shares rounded to four digits."""
         return {
             "seed": self.seed,
+            "transfer": self.transfer.kind,
+            "learning": self.learning,
             "folds": {name: round(accuracy, 4) for name, accuracy in self.folds.items()},
             "mean": round(self.mean, 4),
             "standard_deviation": round(self.deviation, 4),
@@ -96,21 +110,27 @@ def assign_folds(labels: Sequence[int], groups: Sequence[str], classes: Sequence
     return tuple(folds)
 
 
-def judge_sound_folds(folder: Path, *, seed: int, progress: Callable[[str], None]) -> FoldFigures:
+def judge_sound_folds(
+    folder: Path, *, seed: int, progress: Callable[[str], None], transfer: Transfer = RECIPE_TRANSFER
+) -> FoldFigures:
     """Leave one fold of a folder of sounds out after the other, with the recipe of the shipped network.
 
     Args:
         folder: holds one folder of sounds per class; see `assign_folds` for the folds.
         seed: of each training.
         progress: told what is done.
+        transfer: how much of the network learns.
 
     Raises:
         DatasetError: the folder cannot be used.
+        ModelError: the transfer does not fit the network.
     """
     found = list_sounds(folder)
     assign_folds([clip.label for clip in found.clips], [clip.group for clip in found.clips], found.classes, seed)
-    views = encode_views(found, read_clips(found), versions=VERSIONS, seed=0, progress=progress)
-    return judge_folds(views, TuningSettings(seed=seed), progress)
+    as_pictures = measure_reach(transfer).needs_pictures
+    clips = read_clips(found)
+    views = encode_views(found, clips, versions=VERSIONS, seed=0, progress=progress, as_pictures=as_pictures)
+    return judge_folds(views, TuningSettings(seed=seed, transfer=transfer), progress)
 
 
 def judge_folds(views: SoundViews, settings: TuningSettings, progress: Callable[[str], None]) -> FoldFigures:
@@ -140,7 +160,14 @@ def judge_folds(views: SoundViews, settings: TuningSettings, progress: Callable[
         judged = folds == fold
         sharpened[judged] = sharpen(probabilities[judged], find_sharpness(probabilities[~judged], labels[~judged]))
     report = report_classification(labels, sharpened, views.classes)
-    return FoldFigures(accuracies, report, settings.seed, find_sharpness(probabilities, labels))
+    return FoldFigures(
+        accuracies,
+        report,
+        settings.seed,
+        find_sharpness(probabilities, labels),
+        settings.transfer,
+        measure_reach(settings.transfer).learning,
+    )
 
 
 def find_sharpness(probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> float:

@@ -31,16 +31,24 @@ class SoundViews:
     """Encoded versions of clips.
 
     Attributes:
-        maps: float16 [N, V, 80, 12, 10], output of the lower blocks; the plain views first.
+        maps: float16 [N, V, 80, 12, 10], output of the lower blocks, or the pictures [N, V, 3, 192, 160] themselves;
+            the plain views first.
         labels: int64 [N].
         groups: of each clip: what must not be split between learning and judging.
         classes: names.
+        are_pictures: whether the lower blocks have yet to see them.
     """
 
     maps: torch.Tensor
     labels: torch.Tensor
     groups: tuple[str, ...]
     classes: tuple[str, ...]
+    are_pictures: bool = False
+
+    def features(self, network: SoundClassifier, maps: torch.Tensor) -> torch.Tensor:
+        """Standardised features float32 [M, 3072] of some of the maps, [M, ...]."""
+        maps = maps.float()
+        return network.features(network.lower(maps) if self.are_pictures else maps)
 
 
 def read_clips(folder: SoundFolder) -> list[npt.NDArray[np.float32]]:
@@ -59,6 +67,7 @@ def encode_views(
     versions: int,
     seed: int,
     progress: Callable[[str], None],
+    as_pictures: bool = False,
 ) -> SoundViews:
     """Draw the versions of each clip and send them through the lower blocks.
 
@@ -68,6 +77,7 @@ def encode_views(
         versions: how many changed ones to draw, beside the plain views.
         seed: of what is drawn; a clip's versions depend on it and on the clip's number alone.
         progress: told now and then how far it is.
+        as_pictures: do not send them through, because these blocks are to learn; takes ten times the memory.
     """
     network = SoundClassifier(folder.classes)
     encoded = []
@@ -79,7 +89,8 @@ def encode_views(
                 change_spectrogram(_hear(network, change_samples(clip, rng)), rng)[None] for _ in range(versions)
             ]
             # One by one: what a single picture needs stays in the processor's cache, which is three times as fast.
-            encoded.append(torch.cat([network.lower(picture) for picture in plain + changed]).half())
+            pictures = plain + changed
+            encoded.append(torch.cat(pictures if as_pictures else [network.lower(each) for each in pictures]).half())
             if (number + 1) % _TELL_EVERY == 0:
                 progress(f"{number + 1} of {len(clips)} sounds encoded")
     return SoundViews(
@@ -87,6 +98,7 @@ def encode_views(
         torch.tensor([clip.label for clip in folder.clips]),
         tuple(clip.group for clip in folder.clips),
         folder.classes,
+        as_pictures,
     )
 
 

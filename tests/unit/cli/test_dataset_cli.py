@@ -39,3 +39,44 @@ def test_what_a_folder_holds_is_counted(folder):
 def test_a_fault_is_a_configuration_error(folder):
     with pytest.raises(ConfigurationError, match=r"labels.tsv:2: the class is 'crash', expected one of alarm"):
         check(folder, "--class", "alarm")
+
+
+def convert(*arguments):
+    return CliRunner().invoke(command_line(), ["dataset", "convert", *map(str, arguments)], catch_exceptions=False)
+
+
+def test_label_tracks_become_a_table_that_passes_the_check(folder):
+    (folder / "labels.tsv").unlink()
+    (folder / "quiet.txt").write_text("0.5\t1.25\talarm\n", encoding="utf-8")
+    outcome = convert(folder)
+    assert "1 events in 1 recordings" in outcome.stdout
+    assert json.loads(check(folder, "--json").stdout)["events"] == {"alarm": 1}
+
+
+def test_a_table_of_other_columns_is_read(folder):
+    table = folder / "mine.csv"
+    table.write_text("clip;from;to;what;note\ngate.wav;250;1500;alarm;loud\n", encoding="utf-8")
+    names = ("--file-column", "clip", "--start-column", "from", "--end-column", "to", "--class-column", "what")
+    outcome = convert(folder, "--csv", table, *names, "--delimiter", ";", "--milliseconds", "--replace", "--json")
+    assert json.loads(outcome.stdout) == {"labels": str(folder / "labels.tsv"), "events": {"alarm": 1}}
+    assert (folder / "labels.tsv").read_text(encoding="utf-8").splitlines()[1] == "gate.wav\t0.25\t1.5\talarm"
+
+
+def test_a_table_that_is_there_stays_unless_it_may_be_replaced(folder):
+    before = (folder / "labels.tsv").read_bytes()
+    (folder / "quiet.txt").write_text("0.5\t1.25\talarm\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"labels.tsv is there already; use --replace"):
+        convert(folder)
+    assert (folder / "labels.tsv").read_bytes() == before
+
+
+def test_a_fault_leaves_the_table_as_it_was(folder):
+    before = (folder / "labels.tsv").read_bytes()
+    (folder / "quiet.txt").write_text("0.5\t1.25\talarm\n2\tx\talarm\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"quiet.txt:2: 'x' is no time"):
+        convert(folder, "--replace")
+    assert (folder / "labels.tsv").read_bytes() == before
+
+
+def test_a_delimiter_is_one_character(folder):
+    assert convert(folder, "--delimiter", ";;", "--replace").exit_code == 2

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from processors.datasets.windows import WindowItems, WindowSet, read_windows, write_windows
+from processors.datasets.windows import TaskLabels, WindowItems, WindowSet, read_windows, write_windows
 from processors.errors import DatasetError
 from processors.modality import Modality
 
@@ -40,6 +40,16 @@ def test_a_set_is_read_as_it_was_written(tmp_path):
         np.testing.assert_array_equal(getattr(read.modalities[Modality.AUDIO], name), expected)
 
 
+MOOD = TaskLabels(("bad", "good"), np.array([[1, 0], [np.nan, np.nan], [0, 1]], np.float32))
+
+
+def test_further_tasks_are_read_as_they_were_written(tmp_path):
+    write_windows(windows(tasks={"mood": MOOD}), tmp_path / "set.npz")
+    (name, read), *others = read_windows(tmp_path / "set.npz").tasks.items()
+    assert (name, read.classes, others) == ("mood", MOOD.classes, [])
+    np.testing.assert_array_equal(read.labels, MOOD.labels)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -47,6 +57,9 @@ def test_a_set_is_read_as_it_was_written(tmp_path):
         ({"classes": ("crash", "crash")}, "all differ"),
         ({"labels": np.full((COUNT, 2), 0.5, np.float32)}, "other values than 0, 1 and NaN"),
         ({"labels": np.zeros((0, 2), np.float32)}, "at least one window"),
+        ({"tasks": {"mood": TaskLabels(("bad",), MOOD.labels)}}, "`labels_mood` has shape"),
+        ({"tasks": {"mood": TaskLabels(MOOD.classes, MOOD.labels[:1])}}, "`labels_mood` has 1 rows"),
+        ({"tasks": {"mood": TaskLabels(MOOD.classes, MOOD.labels + 1)}}, "`labels_mood` holds other values"),
         ({"recordings": np.array(["a"])}, "`recording` has 1 rows"),
         ({"starts_ms": np.array([0.5, 1.0, 2.0])}, "expected whole numbers"),
         ({"modalities": {}}, "no modality"),

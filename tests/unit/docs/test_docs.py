@@ -9,6 +9,7 @@ import pytest
 import typer
 import yaml
 
+from processors.models.training.plan import TrainingPlan
 from streams.cli.app import command_line
 from streams.settings import Settings
 
@@ -28,7 +29,8 @@ def blocks(language):
 
 
 @pytest.mark.parametrize(("page", "text"), blocks("python"))
-def test_python_runs(page, text):
+def test_python_runs(page, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     exec(compile(text, str(page), "exec"), {"__name__": "example"})
 
 
@@ -39,7 +41,8 @@ def test_json_is_json(page, text):
 
 @pytest.mark.parametrize(("page", "text"), blocks("yaml"))
 def test_yaml_is_a_valid_configuration(page, text):
-    Settings(**yaml.safe_load(text))
+    values = yaml.safe_load(text)
+    (TrainingPlan if "data" in values else Settings)(**values)
 
 
 @pytest.mark.parametrize(("page", "text"), blocks("bash"))

@@ -13,8 +13,9 @@ from processors.models.evaluation.fusion import compare_kinds, measure_transfer
 from processors.models.evaluation.missing import measure_missing
 from processors.models.feature_fusion.examples import look_back, pad_sequences, swap_items
 from processors.models.feature_fusion.recipe import find_kinds, gather_items, split_recordings
-from processors.models.feature_fusion.training import TrainingSettings, judge, train
+from processors.models.feature_fusion.training import TrainingSettings, train
 from processors.models.fusion import FUSION_KINDS
+from processors.models.training.examples import judge
 
 DATA = Path(os.environ.get("BRAID_DATA", Path(__file__).parents[3] / ".." / "shared" / "data")) / "features"
 BRIEF = TrainingSettings(epochs=1, width=8)

@@ -57,6 +57,12 @@ def test_a_model_answers_from_its_file_as_before(kind, tmp_path):
             np.testing.assert_allclose(after, before, atol=5e-3)
 
 
+def test_the_same_model_is_the_same_bytes(tmp_path):
+    for number in range(8):
+        save_trained(TrainedFusion("concat", _model(), THRESHOLDS), tmp_path / str(number))
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
 def test_a_calibrated_model_states_other_probabilities_for_the_same_logits():
     model = _model()
     with torch.inference_mode():

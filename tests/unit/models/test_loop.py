@@ -69,6 +69,23 @@ def test_training_ends_when_it_no_longer_helps(tmp_path):
     assert train(tmp_path, rate=0.0, patience=2).passes == [0, 1, 2]
 
 
+def test_training_that_has_ended_is_not_taken_up_again(tmp_path):
+    whole = train(tmp_path / "whole")
+    again = train(tmp_path / "whole")
+    assert again.passes == []
+    assert torch.equal(weights(whole), weights(again))
+    train(tmp_path / "early", rate=0.0, patience=2)
+    assert train(tmp_path / "early", rate=0.0, patience=2).passes == []
+
+
+def test_a_checkpoint_that_was_being_written_does_not_count(tmp_path):
+    with pytest.raises(Interrupted):
+        train(tmp_path, ends_at=3)
+    assert sorted(path.name for path in tmp_path.glob("*.[cp]*t")) == ["best.ckpt", "last.ckpt"]
+    (tmp_path / "last.part").write_bytes(b"half of a che")
+    assert train(tmp_path).passes == [3, 4, 5]
+
+
 def test_an_error_of_the_module_itself_is_told_as_it_is(tmp_path):
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
         train(tmp_path, examples=torch.zeros(32, 2))

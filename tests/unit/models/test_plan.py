@@ -2,7 +2,7 @@
 
 import os
 
-from processors.models.plan import ModelPlan
+from processors.models.plan import Device, Instances, ModelPlan
 
 
 def test_what_is_shipped_has_nothing_to_say():
@@ -22,6 +22,11 @@ def test_a_fusion_file_is_known_by_what_it_holds_and_not_by_where_it_lies(tmp_pa
 def test_each_encoder_has_a_checkpoint_of_its_own():
     assert ModelPlan(video="a").identity() != ModelPlan(audio="a").identity()
     assert ModelPlan(video="a").identity() != ModelPlan(video="b").identity()
+
+
+def test_other_instances_are_another_repository():
+    assert ModelPlan(instances=Instances(2)).identity() != ModelPlan(instances=Instances(3)).identity()
+    assert ModelPlan(instances=Instances(1, Device.GPU)).identity() != {}
 
 
 def test_a_folder_that_changes_is_another_checkpoint(tmp_path):

@@ -8,6 +8,7 @@ from tritonclient.grpc import model_config_pb2
 
 from processors.models.cards import CARDS
 from processors.models.config_pbtxt import render_config
+from processors.models.plan import Device, Instances
 from processors.models.served import ServedFacts, read_parameters
 from processors.models.skeleton import render_skeleton, write_skeleton
 from processors.models.spec import EMBEDDING_DIMS, FUSION, SPECS, TEXT_ENCODER, DynamicBatching, ModelSpec, TensorSpec
@@ -59,6 +60,21 @@ def test_an_ensemble_has_its_steps_in_order() -> None:
     assert [step.model_name for step in config.ensemble_scheduling.step] == ["text_tokenizer", "text_encoder_onnx"]
     assert not config.instance_group
     assert not config.HasField("dynamic_batching")
+
+
+@pytest.mark.parametrize(
+    ("instances", "kind"),
+    [(Instances(3, Device.GPU), "KIND_GPU"), (Instances(3, Device.CPU), "KIND_CPU"), (Instances(3), "KIND_AUTO")],
+)
+def test_networks_run_as_often_and_where_they_are_told(instances: Instances, kind: str) -> None:
+    files = render_skeleton(instances=instances)
+    for spec in SPECS.values():
+        config = text_format.Parse(files[f"{spec.name}/config.pbtxt"], model_config_pb2.ModelConfig())
+        groups = [
+            (group.count, model_config_pb2.ModelInstanceGroup.Kind.Name(group.kind)) for group in config.instance_group
+        ]
+        expected = {"onnxruntime": [(3, kind)], "python": [(1, "KIND_CPU")], "ensemble": []}
+        assert groups == expected[spec.backend]
 
 
 def test_the_labels_name_the_probabilities() -> None:

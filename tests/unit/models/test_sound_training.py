@@ -3,13 +3,20 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from processors.errors import DatasetError
-from processors.models.sound_classifier import SoundClassifier, sharpen
+from processors.errors import DatasetError, ModelError
+from processors.models.sound_classifier import (
+    SoundClassifier,
+    load_sound_classifier,
+    save_sound_classifier,
+    sharpen,
+)
 from processors.models.sound_training.augmentation import change_samples, change_spectrogram
 from processors.models.sound_training.fitting import TuningSettings, answer_views, fit_classifier
 from processors.models.sound_training.folds import assign_folds, find_sharpness
 from processors.models.sound_training.views import SoundViews
+from processors.models.transfer import Transfer
 
 CLASSES = ("hum", "click")
 
@@ -36,6 +43,42 @@ def test_training_tells_the_classes_apart_and_leaves_lower_blocks_and_batch_stat
     before, after = SoundClassifier(CLASSES).state_dict(), network.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved | {"sharpness"} == set(network.tuned_tensors())
+
+
+@pytest.mark.parametrize(
+    ("transfer", "beginnings"),
+    [
+        (Transfer(kind="frozen"), ()),
+        (Transfer(kind="last_n", last_n=1), ("upper.3.",)),
+        (Transfer(kind="lora", rank=2, targets=("middle.0._project_conv",)), ("middle.0._project_conv.",)),
+    ],
+)
+def test_what_a_transfer_leaves_alone_stays_and_what_it_tunes_is_saved(views, tmp_path, transfer, beginnings):
+    network = fit_classifier(views, range(4), TuningSettings(epochs=2, batch_size=2, probe_views=4, transfer=transfer))
+
+    before, after = SoundClassifier(CLASSES).state_dict(), network.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    blocks = {name for name in moved if name.startswith(("lower.", "middle.", "upper."))}
+    assert all(name.startswith(beginnings) for name in blocks)
+    assert bool(blocks) == bool(beginnings)
+    save_sound_classifier(network, tmp_path / "w.safetensors")
+    assert moved <= set(load_file(tmp_path / "w.safetensors")) <= moved | {"sharpness"}
+    loaded = load_sound_classifier(tmp_path / "w.safetensors")
+    np.testing.assert_allclose(answer_views(loaded, views, [4]), answer_views(network, views, [4]), atol=0.02)
+
+
+def test_blocks_below_the_maps_learn_from_pictures_alone(views):
+    full = TuningSettings(epochs=1, batch_size=2, probe_views=4, transfer=Transfer(kind="full"))
+    with pytest.raises(ModelError, match="encode pictures"):
+        fit_classifier(views, range(4), full)
+    pictures = torch.randn(4, 4, 3, 64, 64, generator=torch.Generator().manual_seed(0)).half()
+    drawn = SoundViews(pictures, torch.tensor([0, 1, 0, 1]), ("a",) * 4, CLASSES, are_pictures=True)
+
+    moved = fit_classifier(drawn, range(4), full).state_dict()
+
+    assert not torch.equal(
+        moved["lower.1._project_conv.weight"], SoundClassifier(CLASSES).lower[1]._project_conv.weight
+    )
 
 
 def test_the_same_seed_gives_the_same_network(views):

@@ -13,9 +13,11 @@ def test_all_keys_of_a_source_carry_its_hash_tag():
         keys.timeline("dock-1"),
         keys.expiry("dock-1"),
         keys.final_through("dock-1"),
+        keys.verdicts("dock-1"),
+        keys.verdict_expiry("dock-1"),
     ]
     assert {hash_tag(key) for key in of_source} == {"dock-1"}
-    assert len(set(of_source)) == 4
+    assert len(set(of_source)) == 6
 
 
 def test_fence_and_position_of_a_partition_number_share_a_hash_tag():
@@ -30,6 +32,9 @@ def test_every_key_begins_with_the_prefix():
         keys.timeline("a"),
         keys.expiry("a"),
         keys.final_through("a"),
+        keys.verdicts("a"),
+        keys.verdict_expiry("a"),
+        keys.judged,
         keys.sources,
         keys.fence("g", 0),
         keys.generation,

@@ -10,6 +10,7 @@ import pytest
 from streams.records import AudioCoverage, Detection, TranscriptCoverage, VideoCoverage
 from streams.records.detections import DETECTION_SCHEMA
 from streams.store.keys import Keys
+from streams.store.verdicts import Verdict
 from streams.store.write_calls import coverage_counters
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
@@ -51,6 +52,9 @@ def test_the_redis_page_names_every_key():
         keys.timeline("SOURCE"),
         keys.expiry("SOURCE"),
         keys.final_through("SOURCE"),
+        keys.verdicts("SOURCE"),
+        keys.verdict_expiry("SOURCE"),
+        keys.judged,
         keys.sources,
         keys.generation,
         keys.windows("GROUP"),
@@ -65,6 +69,11 @@ def test_the_redis_page_names_every_key():
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_the_redis_page_names_every_script(name):
     assert f"| `{name}` |" in REDIS_PAGE
+
+
+def test_the_redis_page_names_every_field_of_a_verdict():
+    table = REDIS_PAGE.split("## A verdict")[1].split("## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(Verdict.model_fields)
 
 
 def test_the_redis_page_names_every_field_of_the_hash():

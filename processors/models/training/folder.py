@@ -1,0 +1,98 @@
+"""The folder of one training: what lies where in it, and whose it is."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from processors.errors import ModelError
+
+__all__ = ["RunFolder"]
+
+_CLAIM: Final = "run.json"
+_WINDOWS_CLAIM: Final = "windows.json"
+
+
+class RunFolder:
+    """Made where it is not there.
+
+    Args:
+        path: of the folder.
+        claim: what the training is made of; all of it decides what comes out.
+
+    Raises:
+        ModelError: a training of something else is in the folder already.
+    """
+
+    def __init__(self, path: Path, claim: Mapping[str, Any]) -> None:
+        self.path = path
+        self._claim = json.loads(json.dumps(claim))
+        path.mkdir(parents=True, exist_ok=True)
+        found = self._read(_CLAIM)
+        if found is not None and (different := sorted(_differences(found, self._claim))):
+            raise ModelError(
+                f"{path} holds a training with another {', '.join(different)}; name another folder (`out`), or remove "
+                "this one"
+            )
+
+    def claim(self) -> None:
+        """Take the folder for this training, which can now begin."""
+        self.write(_CLAIM, _as_text(self._claim))
+
+    def holds_windows(self, made_of: Mapping[str, Any]) -> bool:
+        """Whether `windows` is there, and was made of this."""
+        return self.windows.exists() and self._read(_WINDOWS_CLAIM) == json.loads(json.dumps(made_of))
+
+    def keep_windows(self, part: Path, made_of: Mapping[str, Any]) -> None:
+        """Put a file in the place of `windows`, and remember what it was made of."""
+        self.windows.unlink(missing_ok=True)
+        self.write(_WINDOWS_CLAIM, _as_text(made_of))
+        part.replace(self.windows)
+
+    @property
+    def weights(self) -> Path:
+        """The trained model."""
+        return self.path / "fusion.safetensors"
+
+    @property
+    def windows(self) -> Path:
+        """The windows of encoded recordings."""
+        return self.path / "windows.npz"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the loop keeps what a crash must not lose, and TensorBoard's events."""
+        return self.path / "checkpoints"
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file that is there whole or not at all."""
+        part = self.path / f".{name}.part"
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        return part.replace(self.path / name)
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self.path / name).read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ModelError(f"{self.path / name} is damaged ({error}); name another folder (`out`)") from error
+
+
+def _as_text(tree: Mapping[str, Any]) -> str:
+    return json.dumps(tree, indent=2) + "\n"
+
+
+def _differences(found: Any, own: Any, path: tuple[str, ...] = ()) -> list[str]:
+    """The keys, dotted, in which two trees differ."""
+    if isinstance(found, dict) and isinstance(own, dict):
+        return [
+            key
+            for name in found.keys() | own.keys()
+            for key in _differences(found.get(name), own.get(name), (*path, name))
+        ]
+    return [] if found == own else [".".join(path) or "content"]

@@ -1,0 +1,166 @@
+"""What a person chooses for a training. Nothing here imports a deep-learning framework."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from processors.modality import Modality
+
+__all__ = [
+    "EVENT_TASK",
+    "LoopPlan",
+    "ModalityWeights",
+    "NetworkPlan",
+    "RecordingPlan",
+    "SplitPlan",
+    "TaskPlan",
+    "TrainingPlan",
+]
+
+EVENT_TASK: Final = "event"
+"""The task of `classes` and `labels` in a set of windows; others stand in `classes_TASK` and `labels_TASK`."""
+
+Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+HeldShare = Annotated[float, Field(gt=0, lt=0.5)]
+Name = Annotated[str, StringConstraints(min_length=1)]
+TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class RecordingPlan(_Part):
+    """How a folder of recordings becomes windows."""
+
+    models: Path = Path(".braid/models")
+    """Repository with the encoders, as `braid models build` makes it."""
+    size_ms: Annotated[int, Field(ge=100)] = 4_000
+    """Length of a window, as in the `windows` of the pipeline's settings."""
+    hop_ms: Positive = 2_000
+    """A window begins every so often; at most `size_ms`."""
+    least_ms: Positive = 1_000
+    """So much of an event makes a window an example of it, or all of an event that is shorter; with less of it, nobody
+    knows."""
+    fps: Annotated[float, Field(gt=0, le=1000)] = 5.0
+    """Frames per second that are looked at, as `braid ingest --fps`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.hop_ms > self.size_ms:
+            raise ValueError(f"hop_ms is {self.hop_ms}, more than size_ms, {self.size_ms}; lower hop_ms")
+        if self.least_ms > self.size_ms:
+            raise ValueError(f"least_ms is {self.least_ms}, more than size_ms, {self.size_ms}; lower least_ms")
+        return self
+
+
+class SplitPlan(_Part):
+    """Shares of the recordings."""
+
+    validation_share: HeldShare = 0.2
+    """Of the recordings: they say when to stop, what a probability is worth, and from where on a class counts."""
+    test_share: HeldShare = 0.2
+    """Of the recordings: they are looked at once, for the report."""
+
+
+class NetworkPlan(_Part):
+    """The network."""
+
+    kind: Literal["concat", "weighted", "attention", "transformer"] = "attention"
+    """How modalities meet: concat, weighted, attention or transformer."""
+    width: Annotated[int, Field(gt=0, multiple_of=4)] = 128
+    """Length of its tokens and of the embedding; 128 is what the pipeline serves."""
+    dropout: Share = 0.3
+    """Share of values that training zeroes."""
+    pretrained: Path | None = None
+    """File of `braid pretrain`, or of another training, whose network it begins from; empty: from nothing."""
+    memory_s: Rate = 4.0
+    """How far back items count at the start of training; it is learned from there."""
+
+
+class LoopPlan(_Part):
+    """How long and how fast it learns."""
+
+    epochs: Positive = 40
+    """Passes over the windows, at most; the one with the least validation loss is kept."""
+    batch_size: Positive = 64
+    """Windows of a step."""
+    patience: Positive | None = 8
+    """Passes without a better validation loss before the end; empty: all passes are taken."""
+    learning_rate: Rate = 1e-3
+    """Highest rate of the one-cycle schedule."""
+    weight_decay: Weight = 0.05
+    """AdamW's."""
+    absent_share: Share = 0.2
+    """Share of modalities that a step leaves out, so that the model can do without any of them."""
+
+
+class ModalityWeights(_Part):
+    """A weight per modality."""
+
+    video: Weight = 0.2
+    """Frames alone."""
+    audio: Weight = 0.2
+    """Sound alone."""
+    transcript: Weight = 0.2
+    """Words alone."""
+
+    def of(self, modality: Modality) -> float:
+        """The weight of one modality."""
+        return {Modality.VIDEO: self.video, Modality.AUDIO: self.audio, Modality.TRANSCRIPT: self.transcript}[modality]
+
+
+class TaskPlan(_Part):
+    """One of the tasks that are learned together."""
+
+    weight: Rate = 1.0
+    """Of its loss."""
+    is_exclusive: bool | None = None
+    """Whether exactly one of its classes is true; empty: yes, except for `event`, where any number may be."""
+
+
+class TrainingPlan(_Part):
+    """Everything that `braid train` is told."""
+
+    data: Path
+    """What to learn from: a set of windows (.npz), or a folder of recordings with labels.tsv."""
+    out: Path
+    """Folder of the trained model, the reports and the checkpoints; a training that was interrupted goes on there."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Of everything random: same seed, same data, same model."""
+    classes: tuple[Name, ...] = ()
+    """Event classes to learn, in this order; empty: all that the data names."""
+    modalities: tuple[Modality, ...] = tuple(Modality)
+    """What is learned from; one that the data does not have must be left out here."""
+    tasks: dict[TaskName, TaskPlan] = {EVENT_TASK: TaskPlan()}
+    """What is learned, by name: `event`, and further tasks of the data, such as `mood: {weight: 0.5}`."""
+    recordings: RecordingPlan = RecordingPlan()
+    """How a folder of recordings becomes windows; without meaning for a set of windows."""
+    split: SplitPlan = SplitPlan()
+    """Which recordings are held out. A recording is whole in one part."""
+    network: NetworkPlan = NetworkPlan()
+    """What is trained."""
+    loop: LoopPlan = LoopPlan()
+    """How long and how fast it learns."""
+    auxiliary: ModalityWeights = ModalityWeights()
+    """Weight of each modality's own loss: of its answer when the others are not there. 0: it has none."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for key, values in (("classes", self.classes), ("modalities", self.modalities)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{key} names {', '.join(values)}; name each once")
+        if not self.modalities:
+            raise ValueError(f"modalities is empty; name at least one of {', '.join(Modality)}")
+        if not self.tasks:
+            raise ValueError(f"tasks is empty; name at least one, such as `{EVENT_TASK}: {{}}`")
+        return self
+
+    def is_exclusive(self, task: str) -> bool:
+        """Whether exactly one class of a task is true."""
+        chosen = self.tasks[task].is_exclusive
+        return task != EVENT_TASK if chosen is None else chosen

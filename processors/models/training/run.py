@@ -1,0 +1,132 @@
+"""A training from its data to its reports."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.utils.data import TensorDataset
+
+from processors.models.fusion import (
+    FusionModel,
+    FusionShape,
+    TrainedFusion,
+    initialise_from,
+    make_fusion,
+    save_trained,
+)
+from processors.models.loop import LoopSettings, fit
+from processors.models.training.calibration import choose_thresholds, find_calibration, held_out_logits
+from processors.models.training.data import RecordingTools, Told, load_data
+from processors.models.training.examples import Examples, judge
+from processors.models.training.learner import PlannedLearner
+from processors.models.training.plan import TrainingPlan
+from processors.models.training.reporting import TrainingReport, gather_facts, write_reports
+from processors.models.training.selection import refuse_unlearnable, select
+from processors.models.training.split import split_by_recording
+
+__all__ = ["Trained", "train"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training left.
+
+    Attributes:
+        weights: file of the model.
+        report: how good it is.
+    """
+
+    weights: Path
+    report: TrainingReport
+
+
+def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bool = False) -> Trained:
+    """Train, calibrate, judge, and write all of it to the plan's folder.
+
+    Called again for the same plan after a crash, it goes on where it was, and ends with the same bytes.
+
+    Args:
+        plan: what is wanted.
+        tools: for recordings.
+        told: is told what comes next.
+        is_shown: whether a progress bar is drawn.
+
+    Raises:
+        DatasetError: the data cannot be read, or something in it cannot be learned.
+        ModelError: the folder holds a training of something else, or the encoders are not there.
+    """
+    data = load_data(plan, tools, told)
+    where = str(plan.data)
+    selection = select(data.windows, plan, where)
+    shape = selection.shape(plan)
+    split = split_by_recording(
+        selection.recordings,
+        selection.shown,
+        validation_share=plan.split.validation_share,
+        test_share=plan.split.test_share,
+        seed=plan.seed,
+    )
+    parts = {name: selection.examples.take(split.rows(name, selection.recordings)) for name in split.named}
+    refuse_unlearnable(parts, shape, where)
+    data.folder.claim()
+    told(f"training {plan.network.kind} on {len(parts['training'])} windows of {len(split.training)} recordings")
+    model = _fit(_begin(plan, shape, parts["training"], told), plan, parts, data.folder.checkpoints, is_shown=is_shown)
+    told("calibrating and judging")
+    trained = TrainedFusion(plan.network.kind, model, _calibrate(model, parts["validation"]))
+    part = data.folder.weights.with_suffix(".part")
+    save_trained(trained, part)
+    part.replace(data.folder.weights)
+    facts = gather_facts(plan, data, split, parts, trained)
+    return Trained(data.folder.weights, write_reports(data, trained, parts["test"], facts))
+
+
+def _begin(plan: TrainingPlan, shape: FusionShape, training: Examples, told: Told) -> FusionModel:
+    """The model before its first step."""
+    torch.manual_seed(plan.seed)
+    model = make_fusion(plan.network.kind, shape)
+    model.standardise(training.inputs)
+    if plan.network.pretrained is not None:
+        done = initialise_from(model, plan.network.pretrained)
+        told(f"{len(done.taken)} tensors of {plan.network.pretrained}; {len(done.untouched)} begin from nothing")
+    return model
+
+
+def _fit(
+    model: FusionModel, plan: TrainingPlan, parts: Mapping[str, Examples], checkpoints: Path, *, is_shown: bool
+) -> FusionModel:
+    """The model as it was after its best pass."""
+    learner = PlannedLearner(
+        model,
+        plan.loop,
+        task_weights={name: task.weight for name, task in plan.tasks.items()},
+        own_weights={each.value: plan.auxiliary.of(each) for each in plan.modalities},
+    )
+    fit(
+        learner,
+        TensorDataset(*parts["training"].inputs, parts["training"].labels),
+        TensorDataset(*parts["validation"].inputs, parts["validation"].labels),
+        LoopSettings(
+            folder=checkpoints,
+            epochs=plan.loop.epochs,
+            batch_size=plan.loop.batch_size,
+            patience=plan.loop.patience,
+            seed=plan.seed,
+            is_shown=is_shown,
+        ),
+    )
+    return model
+
+
+def _calibrate(model: FusionModel, validation: Examples) -> dict[str, float]:
+    """Calibrate a model, rounded as its file will be, and choose its thresholds."""
+    _round(model)
+    model.calibrate(*find_calibration(held_out_logits(model, validation), validation.labels, model.shape))
+    _round(model)
+    return choose_thresholds(judge(model, validation), validation.labels.numpy(), model.shape)
+
+
+def _round(model: FusionModel) -> None:
+    """To float16: what is chosen and judged from here on is what will be served."""
+    for tensor in model.state_dict().values():
+        tensor.copy_(tensor.half())

@@ -1,0 +1,40 @@
+"""`braid evaluate pretraining`: what learning without labels is worth."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+
+from streams.cli.evaluation import JsonOption, mapped_errors
+
+__all__ = ["evaluate_pretraining"]
+
+
+def evaluate_pretraining(
+    train: Annotated[Path, typer.Option(help="Labelled windows to learn from, as .npz.")],
+    test: Annotated[Path, typer.Option(help="Labelled windows of other recordings to be judged by.")],
+    kind: Annotated[str, typer.Option(help="concat, weighted, attention or transformer.")] = "attention",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes of the pre-training, at most.")] = 40,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=100, help="How many runs, from seed 0 on.")] = 5,
+    is_json: JsonOption = False,
+) -> None:
+    """Train with the labels of 5 %, 20 % and all recordings, after `braid pretrain` on all windows and without it."""
+    console = Console(stderr=True)
+
+    def say(step: str) -> None:
+        console.print(f"[dim]pretraining:[/] {step}", highlight=False)
+
+    with mapped_errors():
+        from processors.datasets.windows import read_windows
+        from processors.models.evaluation.pretraining import measure_pretraining
+        from processors.models.self_supervision import PretrainingSettings
+
+        settings = PretrainingSettings(kind=kind, epochs=epochs)
+        report = measure_pretraining(read_windows(train), read_windows(test), settings, seeds=range(seeds), told=say)
+    if is_json:
+        typer.echo(json.dumps({"train": str(train), "test": str(test), **report.as_json()}))
+    else:
+        Console().print(Markdown(report.as_markdown()))

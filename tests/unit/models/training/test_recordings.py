@@ -1,0 +1,225 @@
+"""Labelled recordings to windows: the real reader and the real encoder, on media and graphs that the tests write."""
+
+import shutil
+import wave
+from fractions import Fraction
+
+import av
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from transformers import AutoTokenizer
+
+from processors.datasets.recordings import Recording, RecordingFolder, TimedEvent, write_labels
+from processors.datasets.windows import read_windows
+from processors.errors import ModelError
+from processors.modality import Modality
+from processors.models.encoders import text_weights_path
+from processors.models.fusion_training.encoding import Encoders
+from processors.models.skeleton import render_skeleton
+from processors.models.training.data import RecordingTools, load_data
+from processors.models.training.plan import RecordingPlan, TrainingPlan
+from processors.models.training.recordings import RecordedItem, encode_recordings
+from streams.cli.train import read_recorded_items
+
+SECONDS = 6
+RATE_HZ = 8_000
+PLAN = RecordingPlan(size_ms=4000, hop_ms=2000, least_ms=1000)
+
+
+class Ramp:
+    """Encodes an item as its first byte, its first sample, or how many letters it has."""
+
+    def __init__(self):
+        self.dims = {Modality.VIDEO: 3, Modality.AUDIO: 2, Modality.TRANSCRIPT: 1}
+
+    def encode_frames(self, jpegs):
+        return np.array([[jpeg[0]] * 3 for jpeg in jpegs], np.float32)
+
+    def encode_seconds(self, seconds):
+        return np.repeat(seconds[:, :1], 2, axis=1)
+
+    def encode_lines(self, lines):
+        return np.array([[len(line)] for line in lines], np.float32)
+
+
+def folder(tmp_path, *events, duration_ms=8000):
+    recording = Recording(tmp_path / "a.mp4", duration_ms, tuple(Modality), events)
+    return RecordingFolder(tmp_path, ("alarm", "crash"), (recording,))
+
+
+def encode(recordings, items=()):
+    return encode_recordings(recordings, PLAN, Ramp(), lambda _path: items, lambda _step: None)
+
+
+@pytest.mark.parametrize(
+    ("start_ms", "end_ms", "labels"),
+    [
+        (4000, 7000, [0, 1, 1]),
+        (3500, 3900, [1, 1, 0]),
+        (3500, 4600, [np.nan, 1, np.nan]),
+        (3800, 4100, [np.nan, 1, np.nan]),
+        (6000, 6100, [0, 0, 1]),
+    ],
+    ids=["long", "short and whole", "a second in one", "short and cut", "at the edge"],
+)
+def test_a_window_is_an_example_of_what_it_holds_enough_of(tmp_path, start_ms, end_ms, labels):
+    made = encode(folder(tmp_path, TimedEvent("crash", start_ms, end_ms)))
+    assert made.starts_ms.tolist() == [0, 2000, 4000]
+    np.testing.assert_array_equal(made.labels[:, 1], labels)
+    assert not made.labels[:, 0].any()
+
+
+def test_a_recording_that_is_shorter_than_a_window_is_one(tmp_path):
+    assert encode(folder(tmp_path, duration_ms=900)).starts_ms.tolist() == [0]
+
+
+def test_items_stand_in_every_window_that_they_belong_to(tmp_path):
+    loud = np.full(32_000 // 2, 16_384, np.int16).tobytes()
+    items = [
+        *(RecordedItem(Modality.VIDEO, time, time, bytes([number])) for number, time in enumerate(range(0, 8000, 100))),
+        RecordedItem(Modality.AUDIO, 3500, 4500, loud),
+        RecordedItem(Modality.TRANSCRIPT, 1000, 3000, b'{"text": "hello"}'),
+    ]
+    made = encode(folder(tmp_path), items)
+    video, audio, words = made.modalities.values()
+    assert (video.weights > 0).sum(axis=1).tolist() == [32, 32, 32]
+    assert video.items[1, 0, 0] == 20
+    assert video.items[1, -1, 0] == 59
+    np.testing.assert_allclose(audio.weights[:, 0], [0.5, 1, 0.5])
+    np.testing.assert_allclose(audio.times[:, 0], [3.5, 1.5, -0.5])
+    assert audio.items[0, 0, 0] == 0.5
+    assert (words.weights > 0).sum(axis=1).tolist() == [1, 1, 0]
+    assert words.items[0, 0, 0] == len("hello")
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Encoders of a few numbers each, in the files that a repository has."""
+    rng = np.random.default_rng(0)
+
+    def save(name, source, source_type, shape, axes, width, dim):
+        matrix = numpy_helper.from_array(rng.normal(size=(width, dim)).astype(np.float32), "matrix")
+        nodes = [
+            helper.make_node("Cast", [source], ["numbers"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["numbers", "axes"], ["means"], keepdims=int(width == 1)),
+            helper.make_node("MatMul", ["means", "matrix"], ["embedding"]),
+        ]
+        inputs = [helper.make_tensor_value_info(source, source_type, shape)]
+        if source == "input_ids":
+            inputs.append(helper.make_tensor_value_info("attention_mask", source_type, shape))
+        graph = helper.make_graph(
+            nodes,
+            name,
+            inputs,
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dim])],
+            [matrix, numpy_helper.from_array(np.array(axes, np.int64), "axes")],
+        )
+        path = tmp_path / "models" / name / "1" / "model.onnx"
+        path.parent.mkdir(parents=True)
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+
+    save("video_encoder", "frames", TensorProto.UINT8, ["n", 224, 224, 3], [1, 2], 3, 1280)
+    save("audio_encoder", "samples", TensorProto.FLOAT, ["n", 16000], [1], 1, 1280)
+    save("text_encoder_onnx", "input_ids", TensorProto.INT64, ["n", "t"], [1], 1, 8)
+    tokenizer = tmp_path / "models/text_tokenizer/1/tokenizer.json"
+    tokenizer.parent.mkdir(parents=True)
+    shutil.copy(text_weights_path() / "tokenizer.json", tokenizer)
+    skeleton = render_skeleton()
+    (tokenizer.parents[1] / "config.pbtxt").write_text(skeleton["text_tokenizer/config.pbtxt"])
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def yard(tmp_path):
+    """Four recordings: sound with subtitles, twice, sound alone, and a film; each event is loud, and bright."""
+    path = tmp_path / "yard"
+    path.mkdir()
+    moments = np.arange(SECONDS * RATE_HZ) / RATE_HZ
+    is_loud = (moments >= 2) & (moments < 4)
+    sound = (16_000 * is_loud).astype(np.int16)
+    for name in ("gate.wav", "door.wav", "roof.wav"):
+        with wave.open(str(path / name), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(RATE_HZ)
+            file.writeframes(sound.tobytes())
+    (path / "gate.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:03.000\nSomething fell down\n", encoding="utf-8")
+    shutil.copy(path / "gate.vtt", path / "door.vtt")
+    with av.open(str(path / "film.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=Fraction(5))
+        stream.width, stream.height = 64, 48
+        for number in range(5 * SECONDS):
+            shade = 250 if 10 <= number < 20 else 5
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), shade, np.uint8))))
+        container.mux(stream.encode(None))
+    crash = [TimedEvent("crash", 2000, 4000)]
+    write_labels(path, dict.fromkeys(("gate.wav", "door.wav", "roof.wav", "film.mp4"), crash))
+    return path
+
+
+def test_lines_are_tokenised_as_the_models_own_tokeniser_does(repository):
+    lines = ["Fire!", "Everybody out of the building, now", "word " * 400]
+    encoders = Encoders(repository)
+    assert encoders.dims == {Modality.VIDEO: 1280, Modality.AUDIO: 1280, Modality.TRANSCRIPT: 8}
+    tokenizer = AutoTokenizer.from_pretrained(text_weights_path(), local_files_only=True)
+    ids = tokenizer(lines, padding=True, truncation=True, max_length=256, return_tensors="np")["input_ids"]
+    embeddings = encoders.encode_lines(lines)
+    np.testing.assert_allclose(
+        embeddings / embeddings[0], np.tile((ids.mean(axis=1) / ids[0].mean())[:, None], 8), 1e-4
+    )
+    assert encoders.encode_lines([]).shape == (0, 8)
+    (repository / "text_tokenizer/1/tokenizer.json").unlink()
+    with pytest.raises(ModelError, match=r"tokenizer\.json is missing; build the models"):
+        Encoders(repository)
+
+
+def test_media_files_become_windows_once(yard, repository, tmp_path):
+    plan = TrainingPlan(data=yard, out=tmp_path / "out", recordings={"models": repository, "size_ms": 2000})
+    opened = []
+
+    def open_encoder(path):
+        opened.append(path)
+        return Encoders(path)
+
+    tools = RecordingTools(lambda path: read_recorded_items(path, plan), open_encoder)
+    data = load_data(plan, tools, lambda _step: None)
+    made = data.windows
+    assert sorted(set(made.recordings)) == ["door.wav", "film.mp4", "gate.wav", "roof.wav"]
+    assert made.labels[:, 0].tolist() == [0, 1, 0] * 4
+    film, gate, roof = (made.recordings == name for name in ("film.mp4", "gate.wav", "roof.wav"))
+    there = {modality: (part.weights > 0).any(axis=1) for modality, part in made.modalities.items()}
+    assert there[Modality.VIDEO].tolist() == film.tolist()
+    assert there[Modality.AUDIO].tolist() == (~film).tolist()
+    assert there[Modality.TRANSCRIPT][gate].tolist() == [True, True, False]
+    assert not there[Modality.TRANSCRIPT][roof].any()
+    bright, loud = (np.abs(made.modalities[each].items).sum(axis=2) for each in (Modality.VIDEO, Modality.AUDIO))
+    assert bright[film][1, :10].min() > 10 * bright[film][0, :10].max()
+    assert loud[gate][1, :2].min() > 10 * loud[gate][0, :2].max()
+    again = load_data(plan, tools, lambda _step: None)
+    assert opened == [repository]
+    np.testing.assert_array_equal(again.windows.modalities[Modality.VIDEO].items, made.modalities[Modality.VIDEO].items)
+    assert len(read_windows(tmp_path / "out/windows.npz")) == len(made)
+
+
+def test_other_media_and_other_models_are_encoded_again_until_a_training_has_begun(yard, repository, tmp_path):
+    plan = TrainingPlan(data=yard, out=tmp_path / "out", recordings={"models": repository})
+    opened = []
+    tools = RecordingTools(lambda _path: (), lambda path: opened.append(path) or Ramp())
+
+    def load():
+        return load_data(plan, tools, lambda _step: None)
+
+    load()
+    (yard / "gate.vtt").write_text("WEBVTT\n", encoding="utf-8")
+    load()
+    graph = repository / "audio_encoder/1/model.onnx"
+    graph.write_bytes(graph.read_bytes() + b"\0")
+    load().folder.claim()
+    load()
+    assert len(opened) == 3
+    graph.write_bytes(graph.read_bytes() + b"\0")
+    (yard / "roof.vtt").write_text("WEBVTT\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"out holds a training with another data_sha256, models_sha256; name another"):
+        load()

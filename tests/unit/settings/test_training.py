@@ -1,0 +1,70 @@
+"""The configuration of a training: what a fault says, and an example that is the tree itself."""
+
+from pathlib import Path
+
+import pytest
+
+from processors.models.training.plan import TrainingPlan
+from streams.errors import ConfigurationError
+from streams.settings.training import load_plan, render_plan
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "train.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_reading_the_example_gives_the_defaults(write):
+    assert load_plan(write(render_plan())) == TrainingPlan(data=Path("windows.npz"), out=Path("runs/first"))
+
+
+def test_every_key_of_the_example_is_explained():
+    lines = render_plan().splitlines()
+    keys = [number for number, line in enumerate(lines) if ": " in line and not line.lstrip().startswith("#")]
+    assert [lines[number] for number in keys if not lines[number - 1].lstrip().startswith("#")] == []
+    assert not any(line.strip() == "# None" for line in lines)
+
+
+def test_every_fault_is_reported_at_once_with_its_line_and_the_mend(write):
+    path = write(
+        "data: windows.npz\nlop: {}\nnetwork:\n  drop: 0.2\n  kind: sum\nloop:\n  epochs: none\n"
+        "tasks:\n  mood:\n    weights: 2\n"
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load_plan(path)
+    said = str(caught.value)
+    assert f"{path}: out: it must be given. Folder of the trained model" in said
+    assert f"{path}:2: lop: no such setting; did you mean loop?" in said
+    assert f"{path}:4: network.drop: no such setting; did you mean dropout?" in said
+    assert f"{path}:5: network.kind: got 'sum'; input should be 'concat', 'weighted', 'attention'" in said
+    assert f"{path}:7: loop.epochs: got 'none'" in said
+    assert f"{path}:10: tasks.mood.weights: no such setting; did you mean weight?" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("recordings: {hop_ms: 5000}", "hop_ms is 5000, more than size_ms, 4000"),
+        ("recordings: {least_ms: 5000}", "least_ms is 5000, more than size_ms, 4000"),
+        ("classes: [crash, crash]", "name each once"),
+        ("modalities: []", "name at least one of video, audio, transcript"),
+        ("tasks: {}", "tasks is empty"),
+        ("split: {test_share: 0}", "greater than 0"),
+        ("network: {width: 30}", "multiple of 4"),
+        ("loop: {learning_rate: .nan}", "got nan"),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(write, text, said):
+    with pytest.raises(ConfigurationError, match=said):
+        load_plan(write(f"data: a.npz\nout: b\n{text}\n"))
+
+
+def test_only_events_may_happen_together_unless_it_is_said():
+    tasks = {"event": {}, "mood": {}, "tags": {"is_exclusive": False}}
+    plan = TrainingPlan(data=Path("a"), out=Path("b"), tasks=tasks)
+    assert [plan.is_exclusive(task) for task in tasks] == [False, True, False]
