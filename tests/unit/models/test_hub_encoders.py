@@ -1,5 +1,6 @@
 """Encoders out of Hugging Face checkpoints compute what the library's own preprocessing and model do, in ONNX too."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -123,6 +124,25 @@ def test_sound_is_heard_by_clap_as_the_library_hears_it(tmp_path: Path, is_fused
 
     np.testing.assert_allclose(got.numpy(), unit(expected), atol=CLOSE)
     assert got.shape == (3, encoder.dim)
+
+
+@pytest.mark.parametrize(
+    ("kind", "half", "modality"),
+    [("siglip", "SiglipVisionModel", VIDEO), ("clap", "ClapAudioModelWithProjection", AUDIO)],
+)
+def test_half_a_checkpoint_is_enough_for_its_modality(
+    checkpoint, tmp_path: Path, kind: str, half: str, modality: Modality
+) -> None:
+    whole = load_encoder(str(checkpoint(kind)), modality)
+    getattr(transformers, half).from_pretrained(checkpoint(kind)).save_pretrained(tmp_path)
+    for path in checkpoint(kind).glob("*processor_config.json"):
+        shutil.copy(path, tmp_path)
+    items = torch.from_numpy(make_frames() if modality is VIDEO else make_sounds())
+
+    with torch.inference_mode():
+        expected, got = (network(items) for network in (whole, load_encoder(str(tmp_path), modality)))
+
+    torch.testing.assert_close(got, expected)
 
 
 @pytest.mark.parametrize("kind", ["clip", "siglip", "clap"])
