@@ -39,7 +39,9 @@ def find_packaged_clip(name: str = "bikes.mp4") -> Path:
     )
 
 
-def read_clip(path: Path, *, width_px: int, height_px: int, fps: float) -> NDArray[np.uint8]:
+def read_clip(
+    path: Path, *, width_px: int, height_px: int, fps: float, most_frames: int = MAX_CLIP_FRAMES
+) -> NDArray[np.uint8]:
     """Frames of a clip, thinned to the scene's rate and scaled to cover the scene's size with a margin.
 
     Args:
@@ -47,9 +49,10 @@ def read_clip(path: Path, *, width_px: int, height_px: int, fps: float) -> NDArr
         width_px: width of the scene.
         height_px: height of the scene.
         fps: the scene's frame rate; a clip with more frames than that is thinned.
+        most_frames: what comes after so many is not read.
 
     Returns:
-        uint8 [N, H, W, 3] RGB, N at most `MAX_CLIP_FRAMES`, H and W at least the scene's with the margin.
+        uint8 [N, H, W, 3] RGB, N at most `most_frames`, H and W at least the scene's with the margin.
 
     Raises:
         SceneError: the file cannot be read as video or holds no frame.
@@ -68,7 +71,7 @@ def read_clip(path: Path, *, width_px: int, height_px: int, fps: float) -> NDArr
                 size = (math.ceil(frame.width * scale), math.ceil(frame.height * scale))
                 pixels = frame.reformat(width=size[0], height=size[1], format="rgb24").to_ndarray()
                 frames.append(_crop_centre(pixels, math.ceil(width_px * _MARGIN), math.ceil(height_px * _MARGIN)))
-                if len(frames) == MAX_CLIP_FRAMES:
+                if len(frames) == most_frames:
                     break
     except (OSError, av.FFmpegError) as error:
         raise SceneError(f"scene: {path} cannot be read as video ({error}); name a media file that plays") from error

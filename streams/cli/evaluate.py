@@ -2,6 +2,7 @@
 
 import typer
 
+from streams.cli.evaluate_composed import evaluate_composed
 from streams.cli.evaluate_events import evaluate_events
 from streams.cli.evaluate_fusion import evaluate_fusion, evaluate_missing
 from streams.cli.evaluate_pretraining import evaluate_pretraining
@@ -16,6 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add this family's commands."""
     evaluate.command("sounds")(evaluate_sounds)
     evaluate.command("fusion")(evaluate_fusion)
+    evaluate.command("composed")(evaluate_composed)
     evaluate.command("missing")(evaluate_missing)
     evaluate.command("events")(evaluate_events)
     evaluate.command("pretraining")(evaluate_pretraining)

@@ -45,6 +45,8 @@ def save_trained(trained: TrainedFusion, path: Path) -> None:
         "width": shape.width,
         "dropout": shape.dropout,
         "memory": shape.memory,
+        "moment": shape.moment,
+        "rhythms": list(shape.rhythms),
         "thresholds": dict(trained.thresholds),
     }
     tensors = {name: tensor.half().contiguous() for name, tensor in trained.model.state_dict().items()}
@@ -86,4 +88,6 @@ def _read_shape(about: Mapping[str, Any]) -> FusionShape:
         width=int(about["width"]),
         dropout=float(about["dropout"]),
         memory=float(about["memory"]),
+        moment=None if about.get("moment") is None else float(about["moment"]),
+        rhythms=tuple(map(str, about.get("rhythms", ()))),
     )

@@ -45,6 +45,10 @@ class FusionShape:
         width: length of tokens and of the embedding; a multiple of 4.
         dropout: share of values that training zeroes.
         memory: how many items back the past is remembered at the start of training, in the unit of the items' times.
+        moment: what is asked is what happens at this time of the window, on the clock of the items' times; None to ask
+            about the newest item and the past before it. The kind `transformer` always sees all of the window.
+        rhythms: modalities of which only the rhythm counts, where `moment` is set: how unlike each other items are at
+            different times, not what they are. Their items have length 1.
     """
 
     modalities: Mapping[str, int]
@@ -52,6 +56,8 @@ class FusionShape:
     width: int = 32
     dropout: float = 0.5
     memory: float = 4.0
+    moment: float | None = None
+    rhythms: tuple[str, ...] = ()
 
     def span(self, task: str) -> slice:
         """Where the classes of a task stand among the probabilities.

@@ -6,25 +6,26 @@ import torch
 from torch import nn
 
 from processors.models.fusion._attention import AttentionBlock
-from processors.models.fusion._pooling import TokenPools
+from processors.models.fusion._event_pooling import EventPools
+from processors.models.fusion._pooling import Pools, TokenPools
 from processors.models.fusion.model import FusionModel, FusionShape
 
-__all__ = ["AttentionFusion", "ConcatFusion", "WeightedFusion"]
+__all__ = ["AttentionFusion", "ConcatFusion", "PooledFusion", "WeightedFusion"]
 
 
-class _PooledFusion(FusionModel):
+class PooledFusion(FusionModel):
     """Items to a token per modality, once; what is done with the tokens is the kind."""
 
     def __init__(self, shape: FusionShape) -> None:
         super().__init__(shape)
-        self.pools = TokenPools(shape)
+        self.pools: Pools = TokenPools(shape) if shape.moment is None else EventPools(shape)
 
     def encode(self, inputs: tuple[torch.Tensor, ...]) -> Any:
         """A token per modality, float32 [B, M, width]."""
         return self.pools(self.project(inputs), inputs)
 
 
-class ConcatFusion(_PooledFusion):
+class ConcatFusion(PooledFusion):
     """All tokens side by side into one hidden layer."""
 
     def __init__(self, shape: FusionShape) -> None:
@@ -39,7 +40,7 @@ class ConcatFusion(_PooledFusion):
         return self.mix(torch.cat([self.pools.fill(encoded, present).flatten(1), present], dim=1))
 
 
-class WeightedFusion(_PooledFusion):
+class WeightedFusion(PooledFusion):
     """A weighted mean of the tokens; the weights (gates) are learned, and depend on the tokens."""
 
     def __init__(self, shape: FusionShape) -> None:
@@ -54,7 +55,7 @@ class WeightedFusion(_PooledFusion):
         return (gates[:, :, None] * tokens).sum(dim=1)
 
 
-class AttentionFusion(_PooledFusion):
+class AttentionFusion(PooledFusion):
     """The tokens look at each other; a learned query reads the result."""
 
     def __init__(self, shape: FusionShape) -> None:

@@ -1,5 +1,7 @@
 """Fusion models in files: what is written is read, and what is no such file is refused by name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -105,3 +107,14 @@ def test_a_file_that_is_no_such_model_is_refused_by_name(spoil, said, tmp_path):
     with pytest.raises(ModelError, match=said) as refused:
         load_trained(path)
     assert str(path) in str(refused.value)
+
+
+def test_a_model_that_is_asked_about_a_moment_is_read_as_such(tmp_path):
+    shape = replace(SHAPE, moment=3.0, rhythms=("video",))
+    torch.manual_seed(0)
+    model = make_fusion("weighted", shape).eval()
+    save_trained(TrainedFusion("weighted", model, THRESHOLDS), tmp_path / "a.safetensors")
+    read = load_trained(tmp_path / "a.safetensors").model
+    assert read.shape == shape
+    for mine, theirs in zip(model(*_inputs()), read(*_inputs()), strict=True):
+        torch.testing.assert_close(mine, theirs, atol=2e-2, rtol=0)
