@@ -64,7 +64,8 @@ def test_a_model_that_nobody_knows_is_refused(tmp_path):
     assert "expected fusion (models.fusion)" in str(run(tmp_path, "promote", "fusoin", "2").exception)
 
 
-def test_a_repository_that_is_not_there_is_refused_with_the_setting_that_names_it(tmp_path):
+def test_a_repository_that_is_not_there_is_refused_with_the_setting_that_names_it(tmp_path, monkeypatch):
+    monkeypatch.delenv("BRAID_MODELS__REPOSITORY", raising=False)
     refused = str(run(tmp_path, "deploy", "fusion", "better.onnx").exception)
     assert str(tmp_path / "models" / "fusion") in refused
     assert "BRAID_MODELS__REPOSITORY" in refused
