@@ -74,7 +74,7 @@ def listed(braid, window_id):
 
 def test_a_verdict_speaks_of_every_class_of_the_model_that_answered(braid, put):
     first, second, _ = put(said(0.2, 0.9), said(0.2, 0.9), said(0.2, 0.9))
-    assert "fire_alarm" in braid("set", first, "fire_alarm", "--author", "kim").stdout
+    assert "fire_alarm" in braid("set", first, "fire_alarm", "--author", "night-shift").stdout
     assert braid("set", second, "none").exit_code == 0
     one, other = listed(braid, first)
     assert one.pop("at_ms") <= other.pop("at_ms")
@@ -84,7 +84,7 @@ def test_a_verdict_speaks_of_every_class_of_the_model_that_answered(braid, put):
         "start_ms": NOW_MS,
         "end_ms": NOW_MS + 4000,
         "classes": ["fire_alarm"],
-        "author": "kim",
+        "author": "night-shift",
     }
     assert other == place | {
         "id": second,
@@ -131,7 +131,7 @@ def test_lists_of_all_sources_hold_each_ones(braid, put):
         (["none", "collision", "--new"], "no class none"),
         (["red smoke", "--new"], "no class red smoke"),
         (["collision", "collision"], "got collision collision"),
-        (["collision", "--author", "kim\x1b[2J"], "the author is"),
+        (["collision", "--author", "night\x1b[2J"], "the author is"),
     ],
 )
 def test_what_cannot_be_a_verdict_is_refused_and_changes_nothing(braid, put, words, fault):

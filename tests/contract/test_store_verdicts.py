@@ -9,7 +9,7 @@ from streams.errors import ConfigurationError, ContractBroken
 from streams.store import Verdict
 
 HOUR_MS = 3_600_000
-CRASH = Verdict(classes=("crash",), asked=("crash", "alarm"), author="kim", at_ms=5)
+CRASH = Verdict(classes=("crash",), asked=("crash", "alarm"), author="night-shift", at_ms=5)
 NOTHING = Verdict(classes=(), asked=("crash", "alarm"), at_ms=6)
 
 

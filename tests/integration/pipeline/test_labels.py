@@ -109,7 +109,7 @@ async def test_verdicts_become_a_set_of_what_the_worker_fused(settings, answered
     first, second = EVENT_CLASSES[:2]
     judged, said_of = [found[1], found[2], found[3], found[-2]], [(first,), (), (second, first), (second,)]
     for detection, classes in zip(judged, said_of, strict=True):
-        code, _, said = await label("set", detection.id, *(classes or ("none",)), "--author", "kim")
+        code, _, said = await label("set", detection.id, *(classes or ("none",)), "--author", "night-shift")
         assert code == 0, said
 
     code, printed, said = await label("suggest", "--source", unique, "--limit", "3", "--json")
