@@ -18,12 +18,13 @@ from pydantic import SecretStr
 from streams.local import _launch
 from streams.local.ports import is_free
 from streams.local.state import DataDirectory, StackState
-from streams.settings import KafkaSettings, RedisSettings, Settings, TopicSettings, TritonSettings
+from streams.settings import KafkaSettings, RedisSettings, RetentionSettings, Settings, TopicSettings, TritonSettings
 from streams.topics import ensure_topics
 
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
 BUILD_TIMEOUT_S = 900.0
+YEARS_S = 10 * 365 * 86_400
 OWN_MODELS = "BRAID_MODELS__REPOSITORY"
 
 
@@ -183,6 +184,8 @@ async def settings(
     names = {name: f"{unique}.{name}" for name in TopicSettings.model_fields}
     own = Settings(
         data_dir=tmp_path / "data",
+        # Tests send records with timestamps of years ago, which Kafka would delete whenever it looks for old ones.
+        retention=RetentionSettings(topics_s=YEARS_S),
         kafka=KafkaSettings(brokers=kafka, group=unique, topics=TopicSettings(**names)),
         redis=RedisSettings(url=SecretStr(redis_url)),
         triton=TritonSettings(grpc=triton_grpc),
