@@ -27,6 +27,7 @@ __all__ = [
     "FrameEncoder",
     "TextEncoder",
     "area_pooling",
+    "average_tokens",
     "image_weights_path",
     "text_weights_path",
 ]
@@ -193,9 +194,14 @@ class TextEncoder(nn.Module):
             float32 [N, 384] of length 1.
         """
         tokens = self.network(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        mask = attention_mask[:, :, None].to(tokens.dtype)
-        mean = (tokens * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1.0)
-        return nn.functional.normalize(mean, dim=1)
+        return average_tokens(tokens, attention_mask)
+
+
+def average_tokens(tokens: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """The mean of a text's tokens: float32 [N, D] of length 1, from [N, T, D] and int64 [N, T], 0 for padding."""
+    mask = attention_mask[:, :, None].to(tokens.dtype)
+    mean = (tokens * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1.0)
+    return nn.functional.normalize(mean, dim=1)
 
 
 def image_weights_path() -> Path:

@@ -101,9 +101,9 @@ def export(
 
 def _write(report: "ExportReport", out: Path) -> None:
     with mapped_errors():
-        from processors.models.compression.report import render_page
+        from processors.models.compression.report import render_report
 
-        page = render_page(report)
+        page = render_report(report)
     try:
         (out / "report.json").write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
         (out / "report.md").write_text(report.as_markdown(), encoding="utf-8")

@@ -12,7 +12,7 @@ from streams.errors import ConfigurationError
 from streams.settings import Settings
 from streams.store import AgreedWindows, Store
 from streams.worker.readiness import Readiness
-from streams.worker.window_change import CHECK_EVERY_S, Verdict, cuts_of, judge, lead_ms
+from streams.worker.window_change import CHECK_EVERY_S, Proposal, cuts_of, judge, lead_ms
 
 __all__ = ["WindowAgreement"]
 
@@ -89,7 +89,7 @@ class WindowAgreement:
     def _lead_ms(self, agreed: AgreedWindows) -> int:
         return lead_ms(agreed.cuts, self._settings.limits.max_future_ms) - round(CHECK_EVERY_S * 1000)
 
-    async def _ask(self) -> Verdict:
+    async def _ask(self) -> Proposal:
         own = AgreedWindows(cuts=cuts_of(self._settings), effective_from_ms=self._settings.windows.effective_from_ms)
         stored = await self._agree(None, own)
         while True:

@@ -8,7 +8,7 @@ from streams.errors import ConfigurationError
 from streams.settings import Settings
 from streams.store import AgreedWindows, WindowCut, WindowCuts, WindowsBefore
 
-__all__ = ["CHECK_EVERY_S", "Verdict", "cuts_of", "judge", "lead_ms", "next_change_ms"]
+__all__ = ["CHECK_EVERY_S", "Proposal", "cuts_of", "judge", "lead_ms", "next_change_ms"]
 
 CHECK_EVERY_S = 5.0
 """How often a running worker looks whether its group has agreed on a change."""
@@ -16,7 +16,7 @@ _TIME_TO_RESTART_MS = 600_000  # what a proposed moment leaves for restarting ev
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Proposal:
     """What a worker's settings mean to its group.
 
     Attributes:
@@ -77,7 +77,7 @@ def next_change_ms(before: WindowCuts, after: WindowCuts, not_before_ms: int) ->
     return not_before_ms + (remainder_ms - not_before_ms) % period_ms
 
 
-def judge(stored: AgreedWindows, settings: Settings, now_ms: int) -> Verdict:
+def judge(stored: AgreedWindows, settings: Settings, now_ms: int) -> Proposal:
     """Compare a worker's settings with what its group goes by.
 
     Args:
@@ -92,8 +92,8 @@ def judge(stored: AgreedWindows, settings: Settings, now_ms: int) -> Verdict:
     own, from_ms, agreed_ms = cuts_of(settings), settings.windows.effective_from_ms, stored.effective_from_ms
     if own == stored.cuts:
         if from_ms in {None, agreed_ms} or agreed_ms is None:
-            return Verdict(stored)
-        return Verdict(
+            return Proposal(stored)
+        return Proposal(
             None,
             f"windows.effective_from_ms is {from_ms}, but the workers of group {settings.kafka.group} have agreed that "
             f"these windows hold from {_at(agreed_ms)} on; set it to {agreed_ms}, or leave it out",
@@ -105,7 +105,7 @@ def judge(stored: AgreedWindows, settings: Settings, now_ms: int) -> Verdict:
         soonest_ms = max(soonest_ms, stored.earlier[-1].until_ms + longest_ms)
     if from_ms is None or (agreed_ms is not None and from_ms <= agreed_ms):
         since = f" from {_at(agreed_ms)} on" if stored.earlier and agreed_ms is not None else ""
-        return Verdict(
+        return Proposal(
             None,
             f"these settings make windows of {own}; the workers of group {settings.kafka.group} have agreed on "
             f"{stored.cuts}{since} (size_ms and hop_ms of windows and sources.ID.windows). Go back to these, or set "
@@ -120,7 +120,7 @@ def judge(stored: AgreedWindows, settings: Settings, now_ms: int) -> Verdict:
             code="configuration.windows",
         )
     before = WindowsBefore(until_ms=from_ms, cuts=stored.cuts)
-    return Verdict(AgreedWindows(cuts=own, effective_from_ms=from_ms, earlier=(*stored.earlier, before)))
+    return Proposal(AgreedWindows(cuts=own, effective_from_ms=from_ms, earlier=(*stored.earlier, before)))
 
 
 def _proposal(before: WindowCuts, after: WindowCuts, not_before_ms: int) -> str:

@@ -5,40 +5,23 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from jinja2 import Environment
 from markupsafe import Markup
 
 from processors.models.compression.speed import Speed
-from processors.models.evaluation._svg import as_svg, canvas
+from processors.models.evaluation.page import render_page
+from processors.models.evaluation.svg import as_svg, canvas
 
-__all__ = ["ExportReport", "Variant", "render_page"]
+__all__ = ["ExportReport", "Variant", "render_report"]
 
-_PAGE: Final = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
-  body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-  table { border-collapse: collapse; margin: 1rem 0 }
-  th, td { padding: .25rem .75rem; border-bottom: 1px solid #d0d7de; text-align: right }
-  th:first-child, td:first-child { text-align: left }
-  svg { max-width: 100%; height: auto }
-</style>
-<h1>{{ title }}</h1>
-<table>
-{% for name, value in facts.items() %}  <tr><td>{{ name }}</td><td>{{ value }}</td></tr>
-{% endfor %}</table>
+_BODY: Final = """\
 {% for heading, titles, rows in tables %}<h2>{{ heading }}</h2>
 <table>
   <tr>{% for title in titles %}<th>{{ title }}</th>{% endfor %}</tr>
 {% for row in rows %}  <tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table>
-{% endfor %}<figure>{{ plot }}<figcaption>Speed and quality; bars hold the middle half of the rounds</figcaption>
-</figure>
-</html>
-"""
+{% endfor %}<div class="plots">
+<figure>{{ plot }}<figcaption>Speed and quality; bars hold the middle half of the rounds</figcaption></figure>
+</div>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +126,10 @@ class ExportReport:
         return tables
 
 
-def render_page(report: ExportReport) -> str:
+def render_report(report: ExportReport) -> str:
     """The report as one HTML page."""
-    page = Environment(autoescape=True).from_string(_PAGE)
-    return page.render(
-        title=f"{report.model}: smaller and faster versions",
-        facts=report.facts,
-        tables=report.tables(),
-        plot=_draw(report),
-    )
+    title = f"{report.model}: smaller and faster versions"
+    return render_page(title, report.facts, _BODY, {"tables": report.tables(), "plot": _draw(report)})
 
 
 def _compared(value: float, usual: float, is_base: bool) -> str:  # noqa: FBT001 - one caller, above

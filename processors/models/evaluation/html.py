@@ -3,38 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from jinja2 import Environment
 from markupsafe import Markup
 
-from processors.models.evaluation._svg import as_svg, canvas
 from processors.models.evaluation.classification import ClassificationReport, ReliabilityBin
+from processors.models.evaluation.page import render_page
+from processors.models.evaluation.svg import as_svg, canvas
 
-__all__ = ["STYLE", "draw_confusion", "draw_reliability", "render_html"]
+__all__ = ["draw_confusion", "draw_reliability", "render_html"]
 
-STYLE: Final = Markup("""\
-  body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-  table { border-collapse: collapse; margin: 1rem 0 }
-  th, td { padding: .25rem .75rem; border-bottom: 1px solid #d0d7de; text-align: right }
-  th:first-child, td:first-child { text-align: left }
-  .plots { display: flex; flex-wrap: wrap; gap: 1rem } .plots svg { max-width: 100%; height: auto }
-""")
-"""What all pages look like."""
-
-_PAGE: Final = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
-{{ style }}</style>
-<h1>{{ title }}</h1>
-<table>
-{% for name, value in facts.items() %}  <tr><td>{{ name }}</td><td>{{ value }}</td></tr>
-{% endfor %}  <tr><td>accuracy</td><td>{{ "%.1f %%"|format(100 * report.accuracy) }}</td></tr>
-  <tr><td>mean F1 of the classes</td><td>{{ "%.3f"|format(report.macro_f1) }}</td></tr>
-  <tr><td>expected calibration error</td><td>{{ "%.3f"|format(report.calibration_error) }}</td></tr>
-</table>
+_BODY: Final = """\
 <h2>Classes</h2>
 <table>
   <tr><th>class</th><th>precision</th><th>recall</th><th>F1</th><th>examples</th></tr>
@@ -46,9 +23,7 @@ _PAGE: Final = """\
 <div class="plots">
 <figure>{{ confusion }}<figcaption>Which class was taken for which</figcaption></figure>
 <figure>{{ reliability }}<figcaption>What was stated against what came true; the line is perfect</figcaption></figure>
-</div>
-</html>
-"""
+</div>"""
 
 _BLUE: Final = "#0550ae"
 
@@ -61,15 +36,17 @@ def render_html(title: str, report: ClassificationReport, facts: Mapping[str, st
         report: what was found.
         facts: what else a reader needs to take it again: data, seeds, model; shown in this order.
     """
-    page = Environment(autoescape=True).from_string(_PAGE)
-    return page.render(
-        title=title,
-        style=STYLE,
-        report=report,
-        facts=facts,
-        confusion=draw_confusion(report),
-        reliability=draw_reliability(report.reliability),
-    )
+    figures = {
+        "accuracy": f"{100 * report.accuracy:.1f} %",
+        "mean F1 of the classes": f"{report.macro_f1:.3f}",
+        "expected calibration error": f"{report.calibration_error:.3f}",
+    }
+    values = {
+        "report": report,
+        "confusion": draw_confusion(report),
+        "reliability": draw_reliability(report.reliability),
+    }
+    return render_page(title, {**facts, **figures}, _BODY, values)
 
 
 def draw_confusion(report: ClassificationReport) -> Markup:

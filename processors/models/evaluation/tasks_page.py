@@ -3,29 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from jinja2 import Environment
 from markupsafe import Markup
 
 from processors.models.evaluation.classification import ClassificationReport
-from processors.models.evaluation.html import STYLE, draw_confusion, draw_reliability
+from processors.models.evaluation.html import draw_confusion, draw_reliability
 from processors.models.evaluation.multilabel import MultilabelReport
+from processors.models.evaluation.page import render_page
 
 __all__ = ["TaskReport", "render_tasks"]
 
 TaskReport = ClassificationReport | MultilabelReport
 
-_PAGE: Final = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
-{{ style }}</style>
-<h1>{{ title }}</h1>
-<table>
-{% for name, value in facts.items() %}  <tr><td>{{ name }}</td><td>{{ value }}</td></tr>
-{% endfor %}</table>
+_BODY: Final = """\
 {% for task, report in told.items() %}<h2>{{ task }}</h2>
 <table>
 {% for name, value in report.items() if value is float %}  <tr><td>{{ name|replace("_", " ") }}</td>
@@ -42,8 +31,7 @@ _PAGE: Final = """\
 <div class="plots">
 {% for plot, caption in plots[task] %}<figure>{{ plot }}<figcaption>{{ caption }}</figcaption></figure>
 {% endfor %}</div>
-{% endfor %}</html>
-"""
+{% endfor %}"""
 
 
 def render_tasks(title: str, reports: Mapping[str, TaskReport], facts: Mapping[str, str]) -> str:
@@ -54,14 +42,11 @@ def render_tasks(title: str, reports: Mapping[str, TaskReport], facts: Mapping[s
         reports: task -> what was found.
         facts: what else a reader needs to take it again; shown in this order.
     """
-    page = Environment(autoescape=True).from_string(_PAGE)
-    return page.render(
-        title=title,
-        style=STYLE,
-        facts=facts,
-        told={task: report.as_json() for task, report in reports.items()},
-        plots={task: list(_plots(report)) for task, report in reports.items()},
-    )
+    values = {
+        "told": {task: report.as_json() for task, report in reports.items()},
+        "plots": {task: list(_plots(report)) for task, report in reports.items()},
+    }
+    return render_page(title, facts, _BODY, values)
 
 
 def _plots(report: TaskReport) -> Iterator[tuple[Markup, str]]:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from processors.errors import ModelError
+from processors.models.encoders import average_tokens
 from processors.models.hub.checkpoint import Checkpoint
 from processors.models.spec import MAX_TOKENS
 
@@ -57,9 +58,7 @@ class SentenceEncoder(nn.Module):
         tokens = self.network(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         if self._takes_first:
             return nn.functional.normalize(tokens[:, 0], dim=1)
-        mask = attention_mask[:, :, None].to(tokens.dtype)
-        mean = (tokens * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1.0)
-        return nn.functional.normalize(mean, dim=1)
+        return average_tokens(tokens, attention_mask)
 
 
 class PairTextEncoder(nn.Module):
