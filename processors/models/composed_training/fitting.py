@@ -6,12 +6,11 @@ Windows of a stream overlap twelvefold, so items are projected once per stream a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from lightning.pytorch import LightningModule
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -24,6 +23,7 @@ from processors.models.fusion._event_pooling import EventPools, find_distances
 from processors.models.fusion.pooled import PooledFusion
 from processors.models.loop import MONITORED, LoopSettings, fit
 from processors.models.spec import CONTRIBUTION_ORDER, EMBEDDING_DIMS
+from processors.models.training.steps import FusionLearner
 
 __all__ = ["FitSettings", "StreamWindows", "fit_composed"]
 
@@ -175,10 +175,9 @@ class _Placed:
         return torch.stack([(weight > 0).any(dim=1).float() for weight in self.inputs[2::3]], dim=1)
 
 
-class _Module(LightningModule):
+class _Module(FusionLearner):
     def __init__(self, model: PooledFusion, pools: EventPools, settings: FitSettings) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
         self._pools = pools
         self._settings = settings
 
@@ -208,17 +207,6 @@ class _Module(LightningModule):
         present = placed.present
         views = self.model.keep[:, None, :] * present
         self.log(MONITORED, self._loss(placed, views, evidence, is_clear), batch_size=len(batch[0]))
-
-    def configure_optimizers(self) -> Any:
-        settings = self._settings
-        optimiser = torch.optim.AdamW(self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, settings.learning_rate, total_steps=self.trainer.estimated_stepping_batches
-        )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        nn.utils.clip_grad_norm_(self.parameters(), 1.0)
 
     def _place(self, batch: list[torch.Tensor]) -> tuple["_Placed", torch.Tensor, torch.Tensor]:
         """Items laid out in windows, and labels; windows of all streams in a row."""

@@ -9,9 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from lightning.pytorch import LightningModule
 from sklearn.metrics import average_precision_score
-from torch import nn
 from torch.utils.data import TensorDataset
 
 from processors.datasets.windows import WindowSet
@@ -30,6 +28,8 @@ from processors.models.fusion.model import find_present
 from processors.models.loop import MONITORED, LoopSettings, fit
 from processors.models.self_supervision import PretrainingSettings, pretrain
 from processors.models.self_supervision.inputs import make_inputs
+from processors.models.training.learner import known_loss
+from processors.models.training.steps import FusionLearner, leave_out
 
 __all__ = ["SHARES", "PretrainingGain", "measure_pretraining"]
 
@@ -203,34 +203,20 @@ def _score(model: FusionModel, test: WindowSet) -> float:
     return float(np.mean(precisions))
 
 
-class _Labels(LightningModule):
+class _Labels(FusionLearner):
     """Learns what is labelled; windows and classes of which nothing is known say nothing."""
 
     def __init__(self, model: FusionModel) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model, learning_rate=_RATE, weight_decay=_DECAY)
 
     def training_step(self, batch: list[torch.Tensor], _: int) -> torch.Tensor:
         *inputs, labels = batch
         present = find_present(tuple(inputs), self.model.shape) * self.model.known
-        kept = present * (torch.rand_like(present) >= _ABSENT_SHARE)
-        kept = torch.where(kept.any(dim=1, keepdim=True), kept, present)
-        logits, _embedding = self.model.judge(tuple(inputs), kept)
-        is_known = ~labels.isnan()
-        losses = nn.functional.binary_cross_entropy_with_logits(logits, labels.nan_to_num(), reduction="none")
-        return (losses * is_known).sum() / is_known.sum().clamp_min(1)
+        logits, _embedding = self.model.judge(tuple(inputs), leave_out(present, _ABSENT_SHARE))
+        [loss] = known_loss(logits, labels, self.model.shape)
+        return loss
 
     def validation_step(self, batch: list[torch.Tensor], _: int) -> None:
         del batch
         # The last pass is kept: no label can be spared to choose one.
         self.log(MONITORED, -float(self.current_epoch))
-
-    def configure_optimizers(self) -> Any:
-        optimiser = torch.optim.AdamW(self.parameters(), lr=_RATE, weight_decay=_DECAY)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, _RATE, total_steps=int(self.trainer.estimated_stepping_batches)
-        )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        nn.utils.clip_grad_norm_(self.parameters(), 1.0)

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule
-from torch import nn
 from torch.utils.data import TensorDataset
 
 from processors.datasets.windows import WindowSet
@@ -20,6 +18,7 @@ from processors.models.self_supervision.contrastive import ContrastiveLoss, find
 from processors.models.self_supervision.inputs import make_inputs
 from processors.models.self_supervision.masking import MaskedItemLoss, hide_items
 from processors.models.self_supervision.settings import PretrainingSettings
+from processors.models.training.steps import FusionLearner
 
 __all__ = ["Pretrained", "pretrain"]
 
@@ -110,10 +109,9 @@ def _find_length(inputs: tuple[torch.Tensor, ...]) -> int:
     return int(latest * 1000) + 1
 
 
-class _Pretraining(LightningModule):
+class _Pretraining(FusionLearner):
     def __init__(self, model: FusionModel, settings: PretrainingSettings, window_ms: int) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
         self.contrastive = ContrastiveLoss(model.shape.width, len(model.shape.modalities))
         self.masked = MaskedItemLoss(model)
         self._settings = settings
@@ -150,17 +148,6 @@ class _Pretraining(LightningModule):
         losses = self.find_losses(tuple(batch), torch.Generator().manual_seed(number))
         self.log_dict({f"validation_{name}": loss for name, loss in losses.items()})
         self.log(MONITORED, self._join(losses))
-
-    def configure_optimizers(self) -> Any:
-        settings = self._settings
-        optimiser = torch.optim.AdamW(self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, settings.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
-        )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        nn.utils.clip_grad_norm_(self.parameters(), 1.0)
 
     def _join(self, losses: dict[str, torch.Tensor]) -> torch.Tensor:
         weights = {"contrastive": self._settings.contrastive_weight, "masked": self._settings.masked_weight}
