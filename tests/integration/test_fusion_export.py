@@ -9,7 +9,7 @@ import torch
 
 from processors.modality import Modality
 from processors.models.export import check_export, export_model
-from processors.models.fusion import FUSION_KINDS, FusionShape, ServedFusion, Task, make_fusion
+from processors.models.fusion import FUSION_KINDS, Ensemble, FusionShape, ServedFusion, Task, make_fusion
 from processors.models.signature import CLASSES_PROPERTY
 from processors.models.spec import ModelSpec, make_specs
 
@@ -33,12 +33,28 @@ class Graph:
         return dict(zip(("probabilities", "contributions", "embedding"), self.session.run(None, feed), strict=True))
 
 
-@pytest.fixture(scope="module", params=FUSION_KINDS)
+MOMENT, ENSEMBLE = "concat about a moment", "average"
+
+
+def make(kind: str, **sizes):
+    shape = FusionShape(modalities={modality.value: dim for modality, dim in DIMS.items()}, tasks=TASKS, **sizes)
+    return make_fusion(kind, shape)
+
+
+def make_model(name: str):
+    if name == MOMENT:
+        return make("concat", width=96, moment=0.5, rhythms=("video",))
+    if name == ENSEMBLE:
+        members = [make("concat", width=96, moment=0.5, rhythms=("video",)), make("attention", width=64)]
+        return Ensemble(members, weights=[2, 1])
+    return make(name, width=128)
+
+
+@pytest.fixture(scope="module", params=[*FUSION_KINDS, MOMENT, ENSEMBLE])
 def graph(request, tmp_path_factory):
     torch.manual_seed(0)
-    shape = FusionShape(modalities={modality.value: dim for modality, dim in DIMS.items()}, tasks=TASKS, width=128)
-    network = ServedFusion(make_fusion(request.param, shape)).eval()
-    path = tmp_path_factory.mktemp(request.param) / "model.onnx"
+    network = ServedFusion(make_model(request.param)).eval()
+    path = tmp_path_factory.mktemp(request.param.replace(" ", "-")) / "model.onnx"
     export_model(network, SPEC, path)
     found = check_export(network, SPEC, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

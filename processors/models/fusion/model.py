@@ -123,6 +123,11 @@ class FusionModel(nn.Module, ABC):
         self.register_buffer("logit_scale", torch.ones(classes))
         self.register_buffer("logit_shift", torch.zeros(classes))
 
+    @property
+    def embedding_dim(self) -> int:
+        """Length of the embedding."""
+        return self.shape.width
+
     @abstractmethod
     def encode(self, inputs: tuple[torch.Tensor, ...]) -> Any:
         """What does not depend on which other modalities are there, a tree of tensors [B, ...]; called once."""
