@@ -60,7 +60,14 @@ def test_streams_of_a_batch_are_laid_out_as_windows_are_packed(streams: list[Enc
 def test_training_learns_what_its_streams_show_and_is_chosen_for(streams: list[EncodedStream], tmp_path: Path) -> None:
     windows = StreamWindows(streams, _CLASSES)
     settings = FitSettings(
-        width=8, epochs=12, batch_size=2, dropout=0.0, noise=0.0, sound_noise=0.0, learning_rate=0.02
+        width=8,
+        epochs=12,
+        batch_size=2,
+        dropout=0.0,
+        noise=0.0,
+        sound_noise=0.0,
+        swapped_shares=(0.0, 0.0, 0.0),
+        learning_rate=0.02,
     )
     model = fit_composed(windows, windows, _CLASSES, settings, tmp_path)
     assert not model.training
