@@ -8,8 +8,11 @@ import pytest
 import torch
 
 from processors.modality import Modality
+from processors.models.composed import COMPOSED_WEIGHTS_PATH, load_composed
 from processors.models.export import check_export, export_model
 from processors.models.fusion import FUSION_KINDS, Ensemble, FusionShape, ServedFusion, Task, make_fusion
+from processors.models.networks import load_network, read_facts
+from processors.models.plan import ModelPlan
 from processors.models.signature import CLASSES_PROPERTY
 from processors.models.spec import ModelSpec, make_specs
 
@@ -104,6 +107,24 @@ def test_an_absent_modality_contributes_exactly_nothing(graph, absent):
     answer = graph.run(feed)
     assert (answer["contributions"][:, list(Modality).index(absent)] == 0).all()
     assert all(np.isfinite(array).all() for array in answer.values())
+
+
+def test_the_model_of_composed_streams_answers_as_a_graph_what_it_answers_to_its_judge(tmp_path):
+    plan, path = ModelPlan(fusion=COMPOSED_WEIGHTS_PATH), tmp_path / "model.onnx"
+    spec = read_facts(plan).make_specs()["fusion"]
+    export_model(load_network("fusion", plan), spec, path)
+    feed = draw(spec, 3)
+    for modality in Modality:
+        feed[modality.value] /= np.linalg.norm(feed[modality.value], axis=2, keepdims=True)
+        feed[f"{modality}_time"][:] = np.linspace(0, 6, feed[f"{modality}_time"].shape[1])
+    with torch.inference_mode():
+        expected = load_composed()[0].model(*map(torch.from_numpy, feed.values()))
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    probabilities, contributions, embedding = session.run(None, feed)
+    np.testing.assert_allclose(probabilities, expected.probabilities, atol=1e-4)
+    np.testing.assert_allclose(contributions, expected.contributions, atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-5)
+    assert embedding.shape == (3, 128)
 
 
 def test_a_graph_names_its_classes(graph):

@@ -25,7 +25,7 @@ _GAPS_MS: Final = (500, 1000, 1500)
 _TINY: Final = 1e-6
 
 
-def calibrate_composed(model: FusionModel | Ensemble, streams: Sequence[EncodedStream]) -> None:
+def calibrate_composed(model: FusionModel, streams: Sequence[EncodedStream]) -> None:
     """Scale and shift each class's logits so that what is stated comes true, after Platt."""
     classes = model.shape.tasks[0].classes
     stated = np.concatenate([answer_stream(model, stream, [frozenset(Modality)])[0] for stream in streams])
