@@ -222,18 +222,18 @@ class _Module(FusionLearner):
             used = int((weights > 0).sum(dim=2).max().clamp_min(1))
             places, weights = places[..., :used], weights[..., :used]
             streams = torch.arange(len(items))[:, None, None]
+            apart = None
             if is_rhythm:
                 apart = find_distances(items)[streams[..., None], places[..., None], places[:, :, None]].flatten(0, 1)
-                distances.append(apart * self._stretch(len(apart)))
+                apart = apart * self._stretch(len(apart))
                 tokens = items[..., :1]
                 weights = self._thin(weights) if self.training else weights
             else:
                 tokens = self._project(items, row)
-                distances.append(None)
             rows = self._swap(row, len(items) * places.shape[1])
+            distances.append(None if apart is None else apart[rows])
             projected.append(tokens[streams, places].flatten(0, 1)[rows])
             inputs += [tokens, times[..., :used].flatten(0, 1)[rows], weights.flatten(0, 1)[rows]]
-            distances[row] = None if (apart := distances[row]) is None else apart[rows]
         return _Placed(projected, distances, tuple(inputs)), evidence.flatten(0, 1), is_clear.flatten(0, 1)
 
     def _swap(self, row: int, count: int) -> torch.Tensor:
