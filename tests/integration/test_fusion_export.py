@@ -8,8 +8,11 @@ import pytest
 import torch
 
 from processors.modality import Modality
+from processors.models.composed import COMPOSED_WEIGHTS_PATH, load_composed
 from processors.models.export import check_export, export_model
-from processors.models.fusion import FUSION_KINDS, FusionShape, ServedFusion, Task, make_fusion
+from processors.models.fusion import FUSION_KINDS, Ensemble, FusionShape, ServedFusion, Task, make_fusion
+from processors.models.networks import load_network, read_facts
+from processors.models.plan import ModelPlan
 from processors.models.signature import CLASSES_PROPERTY
 from processors.models.spec import ModelSpec, make_specs
 
@@ -33,12 +36,28 @@ class Graph:
         return dict(zip(("probabilities", "contributions", "embedding"), self.session.run(None, feed), strict=True))
 
 
-@pytest.fixture(scope="module", params=FUSION_KINDS)
+MOMENT, ENSEMBLE = "concat about a moment", "average"
+
+
+def make(kind: str, **sizes):
+    shape = FusionShape(modalities={modality.value: dim for modality, dim in DIMS.items()}, tasks=TASKS, **sizes)
+    return make_fusion(kind, shape)
+
+
+def make_model(name: str):
+    if name == MOMENT:
+        return make("concat", width=96, moment=0.5, rhythms=("video",))
+    if name == ENSEMBLE:
+        members = [make("concat", width=96, moment=0.5, rhythms=("video",)), make("attention", width=64)]
+        return Ensemble(members, weights=[2, 1])
+    return make(name, width=128)
+
+
+@pytest.fixture(scope="module", params=[*FUSION_KINDS, MOMENT, ENSEMBLE])
 def graph(request, tmp_path_factory):
     torch.manual_seed(0)
-    shape = FusionShape(modalities={modality.value: dim for modality, dim in DIMS.items()}, tasks=TASKS, width=128)
-    network = ServedFusion(make_fusion(request.param, shape)).eval()
-    path = tmp_path_factory.mktemp(request.param) / "model.onnx"
+    network = ServedFusion(make_model(request.param)).eval()
+    path = tmp_path_factory.mktemp(request.param.replace(" ", "-")) / "model.onnx"
     export_model(network, SPEC, path)
     found = check_export(network, SPEC, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -88,6 +107,24 @@ def test_an_absent_modality_contributes_exactly_nothing(graph, absent):
     answer = graph.run(feed)
     assert (answer["contributions"][:, list(Modality).index(absent)] == 0).all()
     assert all(np.isfinite(array).all() for array in answer.values())
+
+
+def test_the_model_of_composed_streams_answers_as_a_graph_what_it_answers_to_its_judge(tmp_path):
+    plan, path = ModelPlan(fusion=COMPOSED_WEIGHTS_PATH), tmp_path / "model.onnx"
+    spec = read_facts(plan).make_specs()["fusion"]
+    export_model(load_network("fusion", plan), spec, path)
+    feed = draw(spec, 3)
+    for modality in Modality:
+        feed[modality.value] /= np.linalg.norm(feed[modality.value], axis=2, keepdims=True)
+        feed[f"{modality}_time"][:] = np.linspace(0, 6, feed[f"{modality}_time"].shape[1])
+    with torch.inference_mode():
+        expected = load_composed()[0].model(*map(torch.from_numpy, feed.values()))
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    probabilities, contributions, embedding = session.run(None, feed)
+    np.testing.assert_allclose(probabilities, expected.probabilities, atol=1e-4)
+    np.testing.assert_allclose(contributions, expected.contributions, atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-5)
+    assert embedding.shape == (3, 128)
 
 
 def test_a_graph_names_its_classes(graph):

@@ -10,7 +10,7 @@ import torch
 from processors.modality import Modality
 from processors.models.composed.encoding import EncodedStream
 from processors.models.composed.windows import SIZE_MS, pack_window, window_starts_ms
-from processors.models.fusion import FusionModel
+from processors.models.fusion import Ensemble, FusionModel
 from processors.models.spec import CONTRIBUTION_ORDER
 
 __all__ = ["answer_stream", "moments_ms"]
@@ -24,7 +24,7 @@ def moments_ms(duration_ms: int) -> npt.NDArray[np.int64]:
 
 
 def answer_stream(
-    model: FusionModel, stream: EncodedStream, kept: Collection[Collection[Modality]]
+    model: FusionModel | Ensemble, stream: EncodedStream, kept: Collection[Collection[Modality]]
 ) -> list[npt.NDArray[np.float32]]:
     """Probabilities of all moments of a stream.
 

@@ -14,7 +14,7 @@ from processors.models.composed.decoding import DecodeSettings
 from processors.models.composed.encoding import EncodedStream
 from processors.models.composed.windows import evidence_at, window_starts_ms
 from processors.models.evaluation.composed import score_streams
-from processors.models.fusion import FusionModel
+from processors.models.fusion import Ensemble, FusionModel
 
 __all__ = ["calibrate_composed", "choose_decoding"]
 
@@ -43,7 +43,7 @@ def calibrate_composed(model: FusionModel, streams: Sequence[EncodedStream]) -> 
     model.calibrate(torch.from_numpy(scale), torch.from_numpy(shift))
 
 
-def choose_decoding(model: FusionModel, streams: Sequence[EncodedStream]) -> DecodeSettings:
+def choose_decoding(model: FusionModel | Ensemble, streams: Sequence[EncodedStream]) -> DecodeSettings:
     """The settings with the best sum of both F1, with all modalities and with each left out."""
     classes = model.shape.tasks[0].classes
     every = frozenset(Modality)

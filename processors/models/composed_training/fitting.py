@@ -52,6 +52,8 @@ class FitSettings:
         noise: standard deviation of what is added to words' items, over the spread of their values.
         sound_noise: the same of sound; more, since the encoder was tuned on the sounds that are learned from, and is
             surer of them than of others.
+        swapped_shares: of video, audio and transcript: in such a share of windows the modality is that of another
+            window, so that none is trusted blindly; most of all sound, for the same reason.
         stretch: standard deviation of the logarithm by which distances between frames are multiplied.
         seed: of everything random.
     """
@@ -66,6 +68,7 @@ class FitSettings:
     thinned_share: float = 0.3
     noise: float = 0.3
     sound_noise: float = 0.8
+    swapped_shares: tuple[float, float, float] = (0.0, 0.15, 0.0)
     stretch: float = 0.2
     seed: int = 0
 
@@ -219,17 +222,27 @@ class _Module(FusionLearner):
             used = int((weights > 0).sum(dim=2).max().clamp_min(1))
             places, weights = places[..., :used], weights[..., :used]
             streams = torch.arange(len(items))[:, None, None]
+            apart = None
             if is_rhythm:
                 apart = find_distances(items)[streams[..., None], places[..., None], places[:, :, None]].flatten(0, 1)
-                distances.append(apart * self._stretch(len(apart)))
+                apart = apart * self._stretch(len(apart))
                 tokens = items[..., :1]
                 weights = self._thin(weights) if self.training else weights
             else:
                 tokens = self._project(items, row)
-                distances.append(None)
-            projected.append(tokens[streams, places].flatten(0, 1))
-            inputs += [tokens, times[..., :used].flatten(0, 1), weights.flatten(0, 1)]
+            rows = self._swap(row, len(items) * places.shape[1])
+            distances.append(None if apart is None else apart[rows])
+            projected.append(tokens[streams, places].flatten(0, 1)[rows])
+            inputs += [tokens, times[..., :used].flatten(0, 1)[rows], weights.flatten(0, 1)[rows]]
         return _Placed(projected, distances, tuple(inputs)), evidence.flatten(0, 1), is_clear.flatten(0, 1)
+
+    def _swap(self, row: int, count: int) -> torch.Tensor:
+        """Whose items of a modality each window gets: nearly always its own."""
+        own = torch.arange(count)
+        share = self._settings.swapped_shares[row]
+        if not self.training or not share:
+            return own
+        return torch.where(torch.rand(count) < share, torch.randperm(count), own)
 
     def _project(self, items: torch.Tensor, row: int) -> torch.Tensor:
         projection = self.model.projections[row]

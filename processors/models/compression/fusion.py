@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.datasets.windows import WindowSet
+from processors.errors import ModelError
 from processors.models.compression.distillation import distil
 from processors.models.compression.integers import quantise_layers
 from processors.models.compression.pruning import prune, rank_units
@@ -17,7 +18,7 @@ from processors.models.compression.report import ExportReport, Variant
 from processors.models.compression.speed import Speed, compare_speed, open_graph
 from processors.models.compression.windows import answer_windows, feeds_of, inputs_of, score_answers, take_windows
 from processors.models.export import check_export, export_model
-from processors.models.fusion import FusionModel, ServedFusion, TrainedFusion, facts_of
+from processors.models.fusion import Ensemble, FusionModel, ServedFusion, TrainedFusion, facts_of
 from processors.models.packing import sample_evenly
 from processors.models.precision import Precision
 from processors.models.repository import GRAPH_NAME
@@ -79,8 +80,10 @@ def export_fusion(
     facts = facts_of(trained, dims, source)
     spec = facts.make_specs()[FUSION.name]
     some = take_windows(fitted_by, sample_evenly(len(fitted_by), _RANKED))
-    networks = {"fp32": trained.model}
+    networks: dict[str, FusionModel | Ensemble] = {"fp32": trained.model}
     if how.share is not None:
+        if isinstance(trained.model, Ensemble):
+            raise ModelError(f"{source} holds an ensemble, which is not pruned; leave out --prune, or name one member")
         told("ranking hidden units")
         pruned = prune(trained.model, rank_units(trained.model, inputs_of(some, trained.model.shape)), how.share)
         told(f"fine-tuning what is left, {how.epochs} passes")
@@ -116,7 +119,7 @@ def export_fusion(
     return ExportReport(FUSION.name, _facts(trained, fitted_by, judged_by, how), variants)
 
 
-def _write(model: FusionModel, spec: ModelSpec, folder: Path) -> Path:
+def _write(model: FusionModel | Ensemble, spec: ModelSpec, folder: Path) -> Path:
     path = _prepare(folder)
     network = ServedFusion(copy.deepcopy(model)).eval()
     export_model(network, spec, path)

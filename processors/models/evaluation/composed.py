@@ -16,7 +16,7 @@ from processors.models.composed.encoding import EncodedStream, encode_stream, re
 from processors.models.composed.windows import SIZE_MS, evidence_at
 from processors.models.evaluation.calibration_error import calibration_error
 from processors.models.evaluation.events import EventScores, score_events
-from processors.models.fusion import FusionModel
+from processors.models.fusion import Ensemble, FusionModel
 from processors.models.fusion_training.encoding import Encoders
 from processors.scenes.real import ClipBank, SoundBank, StreamSettings, compose_stream
 from processors.scenes.real.words import LinePart
@@ -191,7 +191,7 @@ def compose_set(
 def judge_composed(
     seed: int,
     sets: Mapping[float, Sequence[EncodedStream]],
-    model: FusionModel,
+    model: FusionModel | Ensemble,
     decode: DecodeSettings,
 ) -> ComposedReport:
     """Score a model on streams.

@@ -10,7 +10,7 @@ from processors.errors import DatasetError, ModelError
 from processors.models.composed.decoding import DecodeSettings
 from processors.models.composed.material import find_own_material, load_composed
 from processors.models.evaluation.composed import SNRS_DB, ComposedReport, compose_set, judge_composed
-from processors.models.fusion import FusionModel
+from processors.models.fusion import Ensemble, FusionModel
 from processors.models.fusion_training.encoding import Encoders
 from processors.scenes.real import read_clips, read_sound_bank
 from processors.scenes.settings import SceneError
@@ -76,7 +76,7 @@ def run_composed(
     return {**report.as_json(), "used": used}, report
 
 
-def _refuse_other_encoders(model: FusionModel, encoders: Encoders) -> None:
+def _refuse_other_encoders(model: FusionModel | Ensemble, encoders: Encoders) -> None:
     given = {modality.value: dim for modality, dim in encoders.dims.items()}
     if given != dict(model.shape.modalities):
         raise ModelError(

@@ -57,7 +57,11 @@ class EventPools(Pools):
 
     def forward(self, projected: list[torch.Tensor], inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Tokens as `Pools` gives them."""
-        distances = [find_distances(inputs[3 * row]) if rhythm else None for row, rhythm in enumerate(self.is_rhythm)]
+        distances: list[torch.Tensor | None] = []
+        for row, is_rhythm in enumerate(self.is_rhythm):
+            items, _, weight = inputs[3 * row : 3 * row + 3]
+            is_item = weight[:, :, None] > 0
+            distances.append(find_distances(torch.where(is_item, items, 0.0)) if is_rhythm else None)
         return self.pool(projected, distances, inputs)
 
     def pool(

@@ -1,9 +1,11 @@
-"""The items of one modality to tokens of the model's width."""
+"""The items of one modality to tokens of the model's width, or no tokens where only their rhythm counts."""
 
 import torch
 from torch import nn
 
-__all__ = ["ItemProjection"]
+__all__ = ["ItemProjection", "NoProjection"]
+
+_MIN_SPREAD = 1e-6
 
 
 class ItemProjection(nn.Module):
@@ -32,6 +34,27 @@ class ItemProjection(nn.Module):
         standard = self.standardise(items)
         return self.layers(torch.where(is_item[:, :, None], standard, torch.zeros_like(standard)))
 
+    def learn(self, items: torch.Tensor) -> None:
+        """Learn mean and spread of items [N, D]; what never varies here says nothing later."""
+        spread = items.std(dim=0, unbiased=False)
+        self.centre.copy_(items.mean(dim=0))
+        self.spread.copy_(torch.where(spread > _MIN_SPREAD, spread, torch.inf))
+
     def standardise(self, items: torch.Tensor) -> torch.Tensor:
         """Items [..., D] against the mean and the deviation that training saw, at most five deviations away."""
         return ((items - self.centre) / self.spread).clamp(-5.0, 5.0)
+
+
+class NoProjection(nn.Module):
+    """Stands in the place of a projection whose tokens nobody would look at."""
+
+    def forward(self, items: torch.Tensor, is_item: torch.Tensor) -> torch.Tensor:
+        """Nothing, float32 [B, T, 1]."""
+        return torch.zeros_like(items[..., :1]) * is_item[:, :, None]
+
+    def learn(self, items: torch.Tensor) -> None:
+        """Nothing is learned."""
+
+    def standardise(self, items: torch.Tensor) -> torch.Tensor:
+        """The items."""
+        return items

@@ -1,7 +1,7 @@
 """Several fusion models that answer as one."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import nn
@@ -48,12 +48,23 @@ class Ensemble(nn.Module):
                 )
         self.members = nn.ModuleList(members)
         self.shape: FusionShape = first
-        self.rule = rule
-        self.register_buffer("weights", shares / shares.sum())
+        self.rule: Rule = rule
+        # Not among what is saved: half precision would round thirds.
+        self.register_buffer("weights", shares / shares.sum(), persistent=False)
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length of the embedding, that of all members together."""
+        return sum(int(member.shape.width) for member in self.models)
+
+    @property
+    def models(self) -> list[FusionModel]:
+        """The members."""
+        return [cast("FusionModel", member) for member in self.members]
 
     def forward(self, *inputs: torch.Tensor) -> FusionAnswer:
         """Answers with all modalities, and with each left out, in one call."""
-        answers = [FusionAnswer(*member(*inputs)) for member in self.members]
+        answers = [FusionAnswer(*member(*inputs)) for member in self.models]
         if len(answers) == 1:
             return answers[0]
         # [N, B, 1 + M, C]: with all modalities, then without each.

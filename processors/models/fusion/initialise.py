@@ -43,6 +43,8 @@ def initialise_from(model: FusionModel, path: Path) -> Initialisation:
         ModelError: the file cannot be used, or its model takes other modalities, other items or is of another width.
     """
     trained = load_trained(path).model
+    if not isinstance(trained, FusionModel):
+        raise ModelError(f"{path} holds an ensemble, which cannot begin a model; name the file of a single model")
     own, other = model.shape, trained.shape
     # In order: projections are numbered as the modalities are.
     if list(own.modalities.items()) != list(other.modalities.items()) or own.width != other.width:

@@ -9,7 +9,7 @@ from processors.models.fusion.model import FusionModel, FusionShape
 from processors.models.fusion.pooled import AttentionFusion, ConcatFusion, WeightedFusion
 from processors.models.fusion.transformer import TransformerFusion
 
-__all__ = ["FUSION_KINDS", "find_kind", "make_fusion"]
+__all__ = ["FUSION_KINDS", "find_kind", "kind_of", "make_fusion"]
 
 FUSION_KINDS: Final[Mapping[str, type[FusionModel]]] = MappingProxyType(
     {
@@ -30,6 +30,11 @@ def find_kind(name: str) -> type[FusionModel]:
     if name not in FUSION_KINDS:
         raise ModelError(f"no kind of fusion is called {name!r}; choose one of {', '.join(FUSION_KINDS)}")
     return FUSION_KINDS[name]
+
+
+def kind_of(model: FusionModel) -> str:
+    """The name of a model's kind."""
+    return next(name for name, kind in FUSION_KINDS.items() if isinstance(model, kind))
 
 
 def make_fusion(kind: str, shape: FusionShape) -> FusionModel:

@@ -17,8 +17,6 @@ from processors.models.fusion._projection import ItemProjection
 
 __all__ = ["FusionAnswer", "FusionModel", "FusionShape", "Task", "find_present"]
 
-_MIN_SPREAD = 1e-6
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -123,6 +121,11 @@ class FusionModel(nn.Module, ABC):
         self.register_buffer("logit_scale", torch.ones(classes))
         self.register_buffer("logit_shift", torch.zeros(classes))
 
+    @property
+    def embedding_dim(self) -> int:
+        """Length of the embedding."""
+        return self.shape.width
+
     @abstractmethod
     def encode(self, inputs: tuple[torch.Tensor, ...]) -> Any:
         """What does not depend on which other modalities are there, a tree of tensors [B, ...]; called once."""
@@ -156,9 +159,7 @@ class FusionModel(nn.Module, ABC):
             items = inputs[3 * row][inputs[3 * row + 2] > 0]
             self.known[row] = float(len(items) > 0)
             if len(items):
-                spread = items.std(dim=0, unbiased=False)
-                projection.get_buffer("centre").copy_(items.mean(dim=0))
-                projection.get_buffer("spread").copy_(torch.where(spread > _MIN_SPREAD, spread, torch.inf))
+                cast("ItemProjection", projection).learn(items)
 
     def as_standard(self, row: int, items: torch.Tensor) -> torch.Tensor:
         """Items [..., D] of the modality in that place, as its projection sees them."""

@@ -8,6 +8,7 @@ from torch import nn
 from processors.models.fusion._attention import AttentionBlock
 from processors.models.fusion._event_pooling import EventPools
 from processors.models.fusion._pooling import Pools, TokenPools
+from processors.models.fusion._projection import NoProjection
 from processors.models.fusion.model import FusionModel, FusionShape
 
 __all__ = ["AttentionFusion", "ConcatFusion", "PooledFusion", "WeightedFusion"]
@@ -19,6 +20,10 @@ class PooledFusion(FusionModel):
     def __init__(self, shape: FusionShape) -> None:
         super().__init__(shape)
         self.pools: Pools = TokenPools(shape) if shape.moment is None else EventPools(shape)
+        if shape.moment is not None:
+            for row, name in enumerate(shape.modalities):
+                if name in shape.rhythms:
+                    self.projections[row] = NoProjection()
 
     def encode(self, inputs: tuple[torch.Tensor, ...]) -> Any:
         """A token per modality, float32 [B, M, width]."""

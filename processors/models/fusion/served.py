@@ -9,6 +9,7 @@ from torch import nn
 
 from processors.errors import ModelError
 from processors.modality import Modality
+from processors.models.fusion.ensemble import Ensemble
 from processors.models.fusion.files import TrainedFusion
 from processors.models.fusion.model import FusionAnswer, FusionModel, FusionShape
 from processors.models.served import ServedFacts
@@ -21,18 +22,26 @@ EVENT_TASK: Final = "event"
 
 _USUAL_THRESHOLD: Final = 0.5
 
+_SEED: Final = 128
+
 
 class ServedFusion(nn.Module):
     """Takes all modalities in the served order, and gives the model those that it knows, in its own.
+
+    The embedding of a window has one length, whatever the model's. A shorter one ends in zeros, so that two windows are
+    as alike as before; a longer one is cast onto random directions, the same for ever, so that they nearly are.
 
     Args:
         model: one for which `facts_of` has found no fault.
     """
 
-    def __init__(self, model: FusionModel) -> None:
+    directions: torch.Tensor
+
+    def __init__(self, model: FusionModel | Ensemble) -> None:
         super().__init__()
         self.model = model
         self.shape: FusionShape = model.shape
+        self.register_buffer("directions", _directions(model.embedding_dim), persistent=False)
 
     def forward(
         self,
@@ -57,7 +66,8 @@ class ServedFusion(nn.Module):
         nothing = torch.zeros_like(answer.probabilities)
         rows = dict(zip(own, answer.contributions.unbind(dim=1), strict=True))
         contributions = torch.stack([rows.get(modality, nothing) for modality in CONTRIBUTION_ORDER], dim=1)
-        return FusionAnswer(answer.probabilities, contributions, answer.embedding)
+        embedding = nn.functional.normalize(answer.embedding @ self.directions, dim=1)
+        return FusionAnswer(answer.probabilities, contributions, embedding)
 
 
 def facts_of(trained: TrainedFusion, dims: Mapping[Modality, int], path: Path) -> ServedFacts:
@@ -69,8 +79,8 @@ def facts_of(trained: TrainedFusion, dims: Mapping[Modality, int], path: Path) -
         path: of its file, for errors.
 
     Raises:
-        ModelError: the model does not take what the encoders give, is of another width than what is stored of a window,
-            or has no event classes, or its classes or thresholds cannot be served.
+        ModelError: the model does not take what the encoders give, or has no event classes, or its classes or
+            thresholds cannot be served.
     """
     shape = trained.model.shape
     encoders = {modality.value: dim for modality, dim in dims.items()}
@@ -79,11 +89,6 @@ def facts_of(trained: TrainedFusion, dims: Mapping[Modality, int], path: Path) -
             f"the fusion model {path} takes embeddings of {_listed(shape.modalities)}, the encoders give "
             f"{_listed(encoders)}; serve it with the encoders that made its training set (models.encoders), or train "
             "it on what these give"
-        )
-    if shape.width != WINDOW_EMBEDDING_DIM:
-        raise ModelError(
-            f"the fusion model {path} has a width of {shape.width}, expected {WINDOW_EMBEDDING_DIM}, the length of a "
-            f"window's embedding in every detection; train it with `width: {WINDOW_EMBEDDING_DIM}`"
         )
     events = [task for task in shape.tasks if task.name == EVENT_TASK and not task.is_exclusive]
     if not events:
@@ -98,6 +103,13 @@ def facts_of(trained: TrainedFusion, dims: Mapping[Modality, int], path: Path) -
         return ServedFacts(dict(dims), tuple(classes), thresholds)
     except ModelError as error:
         raise ModelError(f"the fusion model {path} cannot be served: {error}") from error
+
+
+def _directions(dim: int) -> torch.Tensor:
+    """Float32 [dim, 128]."""
+    if dim <= WINDOW_EMBEDDING_DIM:
+        return torch.eye(dim, WINDOW_EMBEDDING_DIM)
+    return torch.randn(dim, WINDOW_EMBEDDING_DIM, generator=torch.Generator().manual_seed(_SEED))
 
 
 def _listed(dims: Mapping[str, int]) -> str:

@@ -73,7 +73,9 @@ class NetworkPlan(_Part):
     kind: Literal["concat", "weighted", "attention", "transformer"] = "attention"
     """How modalities meet: concat, weighted, attention or transformer."""
     width: Annotated[int, Field(gt=0, multiple_of=4)] = 128
-    """Length of its tokens and of the embedding; 128 is what the pipeline serves."""
+    """Length of its tokens and of the embedding. Served embeddings have 128 numbers, whatever stands here."""
+    members: Annotated[int, Field(ge=1, le=16)] = 1
+    """So many are trained, from seeds that follow each other, and answer as one, by the mean of their probabilities."""
     dropout: Share = 0.3
     """Share of values that training zeroes."""
     pretrained: Path | None = None

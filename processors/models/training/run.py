@@ -1,6 +1,6 @@
 """A training from its data to its reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,8 @@ import torch
 from torch.utils.data import TensorDataset
 
 from processors.models.fusion import (
+    ENSEMBLE_KIND,
+    Ensemble,
     FusionModel,
     FusionShape,
     TrainedFusion,
@@ -71,14 +73,34 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
     refuse_unlearnable(parts, shape, where)
     data.folder.claim()
     told(f"training {plan.network.kind} on {len(parts['training'])} windows of {len(split.training)} recordings")
-    model = _fit(_begin(plan, shape, parts["training"], told), plan, parts, data.folder.checkpoints, is_shown=is_shown)
+    members = []
+    for number, own_plan in enumerate(_plan_members(plan)):
+        if plan.network.members > 1:
+            told(f"member {number + 1} of {plan.network.members}")
+        checkpoints = data.folder.checkpoints / str(number) if plan.network.members > 1 else data.folder.checkpoints
+        members.append(
+            _fit(_begin(own_plan, shape, parts["training"], told), own_plan, parts, checkpoints, is_shown=is_shown)
+        )
     told("calibrating and judging")
-    trained = TrainedFusion(plan.network.kind, model, _calibrate(model, parts["validation"]))
+    trained = _finish(plan, members, parts["validation"])
     part = data.folder.weights.with_suffix(".part")
     save_trained(trained, part)
     part.replace(data.folder.weights)
     facts = gather_facts(plan, data, split, parts, trained)
     return Trained(data.folder.weights, write_reports(data, trained, parts["test"], facts))
+
+
+def _plan_members(plan: TrainingPlan) -> list[TrainingPlan]:
+    return [plan.model_copy(update={"seed": plan.seed + number}) for number in range(plan.network.members)]
+
+
+def _finish(plan: TrainingPlan, members: Sequence[FusionModel], validation: Examples) -> TrainedFusion:
+    """Calibrate each member, join them, and choose thresholds for what they say together."""
+    for member in members:
+        _calibrate(member, validation)
+    model = members[0] if len(members) == 1 else Ensemble(members).eval()
+    thresholds = choose_thresholds(judge(model, validation), validation.labels.numpy(), model.shape)
+    return TrainedFusion(plan.network.kind if len(members) == 1 else ENSEMBLE_KIND, model, thresholds)
 
 
 def _begin(plan: TrainingPlan, shape: FusionShape, training: Examples, told: Told) -> FusionModel:
@@ -118,12 +140,11 @@ def _fit(
     return model
 
 
-def _calibrate(model: FusionModel, validation: Examples) -> dict[str, float]:
-    """Calibrate a model, rounded as its file will be, and choose its thresholds."""
+def _calibrate(model: FusionModel, validation: Examples) -> None:
+    """Calibrate a model, rounded as its file will be."""
     _round(model)
     model.calibrate(*find_calibration(held_out_logits(model, validation), validation.labels, model.shape))
     _round(model)
-    return choose_thresholds(judge(model, validation), validation.labels.numpy(), model.shape)
 
 
 def _round(model: FusionModel) -> None:

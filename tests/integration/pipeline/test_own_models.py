@@ -2,13 +2,22 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from processors.models.export import export_model
-from processors.models.fusion import FusionShape, Task, TrainedFusion, make_fusion, save_trained
+from processors.models.fusion import (
+    ENSEMBLE_KIND,
+    Ensemble,
+    FusionShape,
+    Task,
+    TrainedFusion,
+    make_fusion,
+    save_trained,
+)
 from processors.models.networks import load_network, read_facts
 from processors.models.plan import ModelPlan
 from processors.models.skeleton import write_skeleton
@@ -25,15 +34,17 @@ SERVED = (*CLASSES, "mood.bad", "mood.good")
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> ModelPlan:
+    """Two kinds of two widths that answer as one, one of which is asked about a moment."""
     torch.manual_seed(0)
     shape = FusionShape(
         modalities={modality.value: dim for modality, dim in EMBEDDING_DIMS.items()},
         tasks=(Task("event", CLASSES, is_exclusive=False), Task("mood", ("bad", "good"), is_exclusive=True)),
-        width=128,
+        width=96,
     )
+    about_a_moment = replace(shape, moment=1.0, rhythms=("video",))
+    model = Ensemble([make_fusion("attention", shape), make_fusion("concat", about_a_moment)]).eval()
     path = tmp_path_factory.mktemp("own") / "fusion.safetensors"
-    model = make_fusion("attention", shape).eval()
-    save_trained(TrainedFusion("attention", model, dict.fromkeys(CLASSES, 0.01)), path)
+    save_trained(TrainedFusion(ENSEMBLE_KIND, model, dict.fromkeys(CLASSES, 0.01)), path)
     return ModelPlan(fusion=path)
 
 

@@ -60,7 +60,14 @@ def test_streams_of_a_batch_are_laid_out_as_windows_are_packed(streams: list[Enc
 def test_training_learns_what_its_streams_show_and_is_chosen_for(streams: list[EncodedStream], tmp_path: Path) -> None:
     windows = StreamWindows(streams, _CLASSES)
     settings = FitSettings(
-        width=8, epochs=12, batch_size=2, dropout=0.0, noise=0.0, sound_noise=0.0, learning_rate=0.02
+        width=8,
+        epochs=12,
+        batch_size=2,
+        dropout=0.0,
+        noise=0.0,
+        sound_noise=0.0,
+        swapped_shares=(0.0, 0.0, 0.0),
+        learning_rate=0.02,
     )
     model = fit_composed(windows, windows, _CLASSES, settings, tmp_path)
     assert not model.training
@@ -82,3 +89,29 @@ def test_a_kind_that_does_not_pool_is_refused(streams: list[EncodedStream], tmp_
     windows = StreamWindows(streams[:1], _CLASSES)
     with pytest.raises(ModelError, match="transformer does not pool"):
         fit_composed(windows, windows, _CLASSES, FitSettings(kind="transformer"), tmp_path)
+
+
+def test_sound_that_is_always_that_of_another_window_is_not_trusted(
+    streams: list[EncodedStream], tmp_path: Path
+) -> None:
+    windows = StreamWindows(streams, _CLASSES)
+    told = {}
+    for share in (0.0, 1.0):
+        settings = FitSettings(
+            width=8,
+            epochs=12,
+            dropout=0.0,
+            noise=0.0,
+            sound_noise=0.0,
+            swapped_shares=(0.0, share, 0.0),
+            learning_rate=0.02,
+        )
+        model = fit_composed(windows, windows, _CLASSES, settings, tmp_path / str(share))
+        packed = [pack_window(streams[0], start_ms) for start_ms in (3000, -1500)]
+        columns = [np.stack(column) for column in zip(*packed, strict=True)]
+        for silenced in (2, 8):
+            columns[silenced] = np.zeros_like(columns[silenced])
+        bark, quiet = model(*map(torch.from_numpy, columns)).probabilities[:, 0].tolist()
+        told[share] = bark - quiet
+    assert told[0.0] > 0.3
+    assert told[1.0] < 0.5 * told[0.0]

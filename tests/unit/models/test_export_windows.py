@@ -10,7 +10,7 @@ from processors.errors import DatasetError, ModelError
 from processors.modality import Modality
 from processors.models.compression.fusion import FusionExport, export_fusion
 from processors.models.compression.windows import feeds_of, score_answers, split_windows, take_windows
-from processors.models.fusion import FusionShape, Task, TrainedFusion, make_fusion
+from processors.models.fusion import ENSEMBLE_KIND, Ensemble, FusionShape, Task, TrainedFusion, make_fusion
 from processors.models.spec import FUSION
 
 DIMS = {Modality.VIDEO: 12, Modality.AUDIO: 8}
@@ -93,8 +93,24 @@ def test_windows_that_judge_nothing_are_refused():
 
 
 def test_a_model_that_cannot_be_served_is_refused(tmp_path):
-    shape = FusionShape(modalities={"audio": 8}, tasks=(Task("event", CLASSES, is_exclusive=False),), width=64)
+    shape = FusionShape(modalities={"audio": 8}, tasks=(Task("mood", CLASSES, is_exclusive=False),), width=64)
     trained = TrainedFusion("concat", make_fusion("concat", shape), THRESHOLDS)
     windows = make_windows()
-    with pytest.raises(ModelError, match="has a width of 64, expected 128"):
+    with pytest.raises(ModelError, match="expected one called `event`"):
         export_fusion(trained, windows, windows, tmp_path, FusionExport(), source=tmp_path / "f", told=print)
+
+
+def test_an_ensemble_is_not_pruned(tmp_path):
+    shape = FusionShape(modalities={"audio": 8}, tasks=(Task("event", CLASSES, is_exclusive=False),), width=64)
+    ensemble = Ensemble([make_fusion("concat", shape) for _ in range(2)])
+    windows, how = make_windows(), FusionExport(share=0.5)
+    with pytest.raises(ModelError, match="holds an ensemble, which is not pruned"):
+        export_fusion(
+            TrainedFusion(ENSEMBLE_KIND, ensemble, THRESHOLDS),
+            windows,
+            windows,
+            tmp_path,
+            how,
+            source=tmp_path,
+            told=print,
+        )

@@ -1,19 +1,24 @@
 """Fusion models in files: what is written is read, and what is no such file is refused by name."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from processors.errors import ModelError
 from processors.models.fusion import (
+    ENSEMBLE_KIND,
     FUSION_KINDS,
     FUSION_WEIGHTS_PATH,
+    Ensemble,
     FusionShape,
     Task,
     TrainedFusion,
+    initialise_from,
     load_trained,
     make_fusion,
     save_trained,
@@ -74,6 +79,55 @@ def test_a_calibrated_model_states_other_probabilities_for_the_same_logits():
     expected = torch.sigmoid(torch.logit(plain[:, :3]) * 1.5 - 0.25)
     torch.testing.assert_close(calibrated[:, :3], expected)
     torch.testing.assert_close(calibrated[:, 3:].sum(dim=1), torch.ones(4))
+
+
+@pytest.mark.parametrize("rule", ["average", "vote"])
+def test_an_ensemble_answers_from_its_file_as_before(rule, tmp_path):
+    moment = make_fusion("concat", replace(SHAPE, width=12, moment=3.0, rhythms=("video",))).eval()
+    ensemble = Ensemble([_model("attention"), moment, _model("concat")], rule, [1, 1, 1]).eval()
+    save_trained(TrainedFusion(ENSEMBLE_KIND, ensemble, THRESHOLDS), tmp_path / "fusion.safetensors")
+
+    read = load_trained(tmp_path / "fusion.safetensors")
+
+    assert (read.kind, read.thresholds) == (ENSEMBLE_KIND, THRESHOLDS)
+    assert [member.shape for member in read.model.models] == [SHAPE, moment.shape, SHAPE]
+    assert torch.equal(read.model.weights, ensemble.weights)
+    assert not read.model.training
+    with torch.inference_mode():
+        for before, after in zip(ensemble(*_inputs()), read.model(*_inputs()), strict=True):
+            np.testing.assert_allclose(after, before, atol=2e-2)
+
+
+def _add_member(about):
+    about["members"].append(about["members"][0])
+    about["weights"].append(1.0)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda about: about.update(rule="loudest"), "rule 'loudest'"),
+        (lambda about: about["weights"].pop(), "a weight for each"),
+        (_add_member, "do not fit the model that they name.*members.2"),
+    ],
+)
+def test_an_ensemble_that_is_not_what_its_file_says_is_refused(spoil, said, tmp_path):
+    path = tmp_path / "fusion.safetensors"
+    save_trained(TrainedFusion(ENSEMBLE_KIND, Ensemble([_model(), _model("weighted")]), THRESHOLDS), path)
+    with safe_open(path, "pt") as file:
+        about = json.loads(file.metadata()["braid.fusion.v1"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 # not a mapping
+    spoil(about)
+    save_file(tensors, path, {"braid.fusion.v1": json.dumps(about)})
+    with pytest.raises(ModelError, match=f"(?s){said}"):
+        load_trained(path)
+
+
+def test_an_ensemble_begins_no_training(tmp_path):
+    path = tmp_path / "fusion.safetensors"
+    save_trained(TrainedFusion(ENSEMBLE_KIND, Ensemble([_model(), _model()]), THRESHOLDS), path)
+    with pytest.raises(ModelError, match="holds an ensemble"):
+        initialise_from(_model(), path)
 
 
 def _truncate(path):

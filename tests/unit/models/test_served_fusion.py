@@ -5,8 +5,11 @@ import torch
 
 from processors.errors import ModelError
 from processors.modality import Modality
+from processors.models.composed import COMPOSED_WEIGHTS_PATH, load_composed
 from processors.models.fusion import (
+    ENSEMBLE_KIND,
     FUSION_KINDS,
+    Ensemble,
     FusionShape,
     ServedFusion,
     Task,
@@ -75,6 +78,21 @@ def test_an_absent_modality_contributes_exactly_nothing(kind):
     assert answer.contributions[:, 0].abs().max() > 0
 
 
+@pytest.mark.parametrize("widths", [(32,), (96, 32), (96, 96, 96)])
+def test_a_window_is_stored_as_128_numbers_and_windows_stay_as_alike_as_they_are(widths):
+    members = [trained(width=width).model for width in widths]
+    model = Ensemble(members).eval() if len(members) > 1 else members[0]
+    inputs = draw()
+    with torch.inference_mode():
+        own = model(*(tensor for modality in Modality for tensor in inputs[modality])).embedding
+    answer = served(model, inputs).embedding
+    assert answer.shape == (BATCH, 128)
+    torch.testing.assert_close(answer.norm(dim=1), torch.ones(BATCH))
+    exactly = sum(widths) <= 128
+    torch.testing.assert_close(answer @ answer.T, own @ own.T, atol=1e-5 if exactly else 0.3, rtol=0)
+    assert torch.equal(served(model, inputs).embedding, answer)
+
+
 def test_classes_of_another_task_are_served_by_its_name_and_never_become_an_event(tmp_path):
     facts = facts_of(trained(tasks=(MOOD, EVENT), thresholds={"steam": 0.8, "good": 0.1}), DIMS, tmp_path)
     assert facts.classes == ("mood.bad", "mood.good", "leak", "steam", "smoke")
@@ -87,7 +105,6 @@ def test_classes_of_another_task_are_served_by_its_name_and_never_become_an_even
     [
         ({"modalities": {"video": 9, "audio": 4}}, r"takes embeddings of video \[9\], audio \[4\], .*video \[5\]"),
         ({"modalities": {"smell": 5}}, r"takes embeddings of smell \[5\], the encoders give video \[5\], audio \[4\]"),
-        ({"width": 32}, "width of 32, expected 128"),
         ({"tasks": (MOOD,)}, r"has the tasks mood \(exclusive\); expected one called `event`"),
         ({"tasks": (Task("event", ("a", "b"), is_exclusive=True),)}, r"event \(exclusive\); expected"),
         ({"tasks": (EVENT, Task("x", ("y",), False), Task("x", ("y",), False))}, "all different"),
@@ -112,3 +129,18 @@ def test_a_plan_serves_the_file_that_it_names(tmp_path):
     assert isinstance(network, ServedFusion)
     assert not network.training
     assert not isinstance(load_network("fusion"), ServedFusion)
+
+
+def test_an_ensemble_is_served_from_its_file(tmp_path):
+    path = tmp_path / "own.safetensors"
+    modalities = {tensor.name: tensor.shape[1] for tensor in FUSION.inputs[::3]}
+    members = [trained(kind, modalities, width=64).model for kind in FUSION_KINDS]
+    save_trained(TrainedFusion(ENSEMBLE_KIND, Ensemble(members), {"leak": 0.25}), path)
+    assert read_facts(ModelPlan(fusion=path)).thresholds["leak"] == 0.25
+    assert isinstance(load_network("fusion", ModelPlan(fusion=path)).model, Ensemble)
+
+
+def test_the_model_of_composed_streams_is_served_as_it_is():
+    facts = read_facts(ModelPlan(fusion=COMPOSED_WEIGHTS_PATH))
+    assert facts.classes == load_composed()[0].model.shape.tasks[0].classes
+    assert set(facts.thresholds) == set(facts.classes)

@@ -10,7 +10,7 @@ import torch
 from processors.datasets.windows import write_windows
 from processors.errors import DatasetError, ModelError
 from processors.modality import Modality
-from processors.models.fusion import load_trained
+from processors.models.fusion import ENSEMBLE_KIND, load_trained
 from processors.models.fusion.served import facts_of
 from processors.models.training.data import RecordingTools
 from processors.models.training.examples import judge
@@ -74,6 +74,18 @@ def test_what_was_trained_can_be_served(windows, plan, run):
     served = facts_of(load_trained(weights), {Modality.VIDEO: 6, Modality.AUDIO: 5, Modality.TRANSCRIPT: 4}, weights)
     assert served.classes == ("crash", "alarm", "mood.calm", "mood.upset")
     assert served.thresholds == load_trained(weights).thresholds
+
+
+def test_members_of_an_ensemble_differ_and_answer_as_one(windows, plan, run):
+    wanted = plan(network={"members": 2}, loop={"epochs": 4})
+    weights = run(windows(), wanted).weights
+    trained = load_trained(weights)
+    one, two = trained.model.models
+    assert trained.kind == ENSEMBLE_KIND
+    assert not torch.allclose(one.head.weight, two.head.weight, atol=0.01)
+    assert json.loads((wanted.out / "report.json").read_text())["tasks"]["event"]["macro_f1"] > 0.9
+    again = run(windows(), plan(network={"members": 2}, loop={"epochs": 4}, out=wanted.out.with_name("again"))).weights
+    assert again.read_bytes() == weights.read_bytes()
 
 
 def test_test_recordings_decide_nothing(windows, plan, run):
