@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["CARDS", "CHECKPOINT_CARDS", "PROMPTS_CARD"]
+__all__ = ["CARDS", "CHECKPOINT_CARDS", "PROMPTS_CARD", "RAW_CARD"]
 
 CARDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -102,3 +102,10 @@ exclusive. `contributions`: rows video, audio, transcript; how much each probabi
 modality is left out. `embedding`: the window as a whole, projected at random.
 """
 """What takes the place of the fusion model's card where classes are given as texts."""
+
+RAW_CARD: Final = """
+Here it takes {modalities} raw, as the encoder does, which is part of the graph: items are frames or
+seconds of sound instead of embeddings, fewer of a window. What is padding is encoded, too, and does not
+count.
+"""
+"""What is added to it where items come as they are decoded."""
