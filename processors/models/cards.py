@@ -104,8 +104,7 @@ modality is left out. `embedding`: the window as a whole, projected at random.
 """What takes the place of the fusion model's card where classes are given as texts."""
 
 RAW_CARD: Final = """
-Here it takes {modalities} raw, as the encoder does, which is part of the graph: items are frames or
-seconds of sound instead of embeddings, fewer of a window. What is padding is encoded, too, and does not
-count.
+Here it takes {modalities} raw: items are frames or seconds of sound, as an encoder takes them, instead
+of embeddings, and fewer of a window. What encodes them is part of the graph.
 """
 """What is added to it where items come as they are decoded."""

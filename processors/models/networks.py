@@ -17,6 +17,7 @@ from processors.models.hub.checkpoint import TOKENIZER_NAME, find_checkpoint
 from processors.models.hub.encoders import load_encoder
 from processors.models.hub.prompts import encode_prompts
 from processors.models.hub.tokens import find_tokenizer as find_own_tokenizer
+from processors.models.joint_graph import is_graph, read_graph_facts
 from processors.models.plan import ModelPlan
 from processors.models.served import ServedFacts, shipped_facts
 from processors.models.spec import (
@@ -102,7 +103,13 @@ def read_facts(plan: ModelPlan) -> ServedFacts:
         ModelError: a checkpoint or the fusion model cannot be read, or they do not fit each other.
     """
     dims, max_tokens = _sizes(plan)
-    if plan.fusion is not None:
+    if plan.fusion is not None and is_graph(plan.fusion):
+        if plan.raw:
+            raise ModelError(
+                f"the fusion model {plan.fusion} is a graph, whose inputs say what it takes raw; leave out models.raw"
+            )
+        facts = read_graph_facts(plan.fusion, dims)
+    elif plan.fusion is not None:
         facts = facts_of(load_trained(plan.fusion), dims, plan.fusion)
     elif plan.prompts is not None:
         classes = tuple(plan.prompts.classes)
@@ -117,7 +124,7 @@ def read_facts(plan: ModelPlan) -> ServedFacts:
         facts = shipped_facts()
     if plan.raw:
         facts = replace(facts, raw=plan.raw, max_batch=RAW_MAX_BATCH)
-    return replace(facts, max_tokens=max_tokens, cards=_cards(plan))
+    return replace(facts, max_tokens=max_tokens, cards=_cards(plan, facts))
 
 
 def _load_encoder(model: str, plan: ModelPlan) -> nn.Module:
@@ -125,7 +132,7 @@ def _load_encoder(model: str, plan: ModelPlan) -> nn.Module:
     return _LOADERS[model]() if checkpoint is None else load_encoder(checkpoint, _ENCODED[model])
 
 
-def _cards(plan: ModelPlan) -> dict[str, str]:
+def _cards(plan: ModelPlan, facts: ServedFacts) -> dict[str, str]:
     made = {model: plan.checkpoint_of(modality) for model, modality in _ENCODED.items()}
     made[TEXT_TOKENIZER.name] = plan.transcript
     cards = {
@@ -134,8 +141,8 @@ def _cards(plan: ModelPlan) -> dict[str, str]:
         if checkpoint is not None
     }
     fusion = CARDS[FUSION.name] if plan.prompts is None else PROMPTS_CARD
-    if plan.raw:
-        fusion += RAW_CARD.format(modalities=" and ".join(plan.raw))
+    if facts.raw:
+        fusion += RAW_CARD.format(modalities=" and ".join(facts.raw))
     return cards | {FUSION.name: fusion}
 
 

@@ -56,7 +56,8 @@ class ModelPlan:
     """Which networks a repository serves; None is the shipped one.
 
     Attributes:
-        fusion: file of a trained fusion model, as `save_trained` writes it.
+        fusion: file of a trained fusion model, as `save_trained` writes it, or an ONNX graph that takes and gives what
+            is served.
         video: checkpoint of the frame encoder, a folder or a name that its library knows; the others alike.
         audio: of the audio encoder.
         transcript: of the text encoder.

@@ -27,13 +27,14 @@ from processors.models.spec import (
     raw_items,
 )
 
-__all__ = ["MAX_REQUEST_BYTES", "ServedFacts", "read_items", "read_parameters", "shipped_facts"]
+__all__ = ["MAX_REQUEST_BYTES", "THRESHOLDS", "ServedFacts", "read_items", "read_parameters", "shipped_facts"]
 
 MAX_REQUEST_BYTES: Final = 64_000_000
 """What one request to the fusion model may hold: Triton's Python backend copies it through shared memory."""
 
 _CLASSES: Final = "classes"
-_THRESHOLDS: Final = "thresholds"
+THRESHOLDS: Final = "thresholds"
+"""Parameter of a fusion model's configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class ServedFacts:
     def parameters(self) -> Mapping[str, str]:
         """What stands in the fusion model's configuration; `read_parameters` reads it."""
         return MappingProxyType(
-            {_CLASSES: json.dumps(list(self.classes)), _THRESHOLDS: json.dumps(dict(self.thresholds))}
+            {_CLASSES: json.dumps(list(self.classes)), THRESHOLDS: json.dumps(dict(self.thresholds))}
         )
 
     def make_specs(self) -> Mapping[str, ModelSpec]:
@@ -180,11 +181,11 @@ def read_parameters(
         ModelError: a parameter is missing or is not what it must be; says what was got and what is expected.
     """
     classes = _parse(parameters, _CLASSES, list, "a JSON list of classes")
-    thresholds = _parse(parameters, _THRESHOLDS, dict, "a JSON object of numbers by class")
+    thresholds = _parse(parameters, THRESHOLDS, dict, "a JSON object of numbers by class")
     if not all(isinstance(name, str) for name in classes):
         raise ModelError(f"the parameter `{_CLASSES}` is {json.dumps(classes)}; expected a JSON list of texts")
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in thresholds.values()):
-        raise ModelError(f"the parameter `{_THRESHOLDS}` is {json.dumps(thresholds)}; expected a number for each class")
+        raise ModelError(f"the parameter `{THRESHOLDS}` is {json.dumps(thresholds)}; expected a number for each class")
     return ServedFacts(dims, tuple(classes), thresholds, raw, max_batch)
 
 

@@ -145,7 +145,8 @@ class ModelSettings(_Section):
     device: Device = Device.AUTO
     """Where they run: `auto` (GPUs if there are any), `gpu`, or `cpu`."""
     fusion_file: Path | None = None
-    """Trained fusion model that the repository is built with, of any kind, for any classes; empty: the shipped one."""
+    """Trained fusion model that the repository is built with, of any kind, for any classes, or an ONNX graph of one's
+    own; empty: the shipped one."""
     encoders: EncoderSettings = EncoderSettings()
     raw: RawSettings = RawSettings()
     """What the fusion model takes as it is decoded, with the encoder in the same graph, instead of embeddings."""
