@@ -106,14 +106,14 @@ def _measure_graphs() -> tuple[dict[str, list[float]], dict[str, list[float]], d
             for name, session in fusions.items():
                 fusion_ms[name].append(1_000 * _seconds(session, feed) / BATCH)
         encoders = {name: sessions[name] for name in ("video_encoder int8", "audio_encoder")}
-        window_ms = _measure_windows(Path(folder) / "raw.onnx", encoders, fusions[FUSION.name])
+        window_ms = _measure_windows(Path(folder) / "raw.onnx", encoders, _open(graphs[FUSION.name], 1))
         return rates, fusion_ms, window_ms
 
 
 def _measure_windows(
     path: Path, encoders: Mapping[str, _Asked], fusion: onnxruntime.InferenceSession
 ) -> dict[str, list[float]]:
-    """A window whose items go raw into one graph, against one of whose items half were encoded for the window before."""
+    """A window whose items go raw into one graph, and one of whose items half were encoded for the one before."""
     plan = ModelPlan(raw=RAW_ITEMS_OF_A_WINDOW)
     spec = read_facts(plan).make_specs()[FUSION.name]
     export_model(load_network(FUSION.name, plan), spec, path)
