@@ -1,4 +1,4 @@
-"""From an item's payload to its embedding: decoding in threads, encoding in micro-batches over all sources."""
+"""From an item's payload to its content: decoding in threads, encoding in micro-batches over all sources."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence

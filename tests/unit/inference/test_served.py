@@ -143,3 +143,6 @@ async def test_the_lengths_of_embeddings_are_asked_of_the_encoders(triton):
     triton.config.output[2].name = "vector"
     with pytest.raises(ContractBroken, match=r"model seer at .* gives no embedding, expected embedding FP32 \[D\]"):
         await read_embedding_dims(server, {Modality.VIDEO: "seer"}, timeout_s=5)
+    triton.config = None
+    with pytest.raises(ContractBroken, match=r"model seer at .*unknown model.*`braid models build`"):
+        await read_embedding_dims(server, {Modality.VIDEO: "seer"}, timeout_s=5)

@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from processors.audio import pieces
 from processors.errors import ModelError
@@ -11,7 +13,7 @@ from processors.modality import Modality
 from processors.models.served import ServedFacts
 from processors.models.spec import AUDIO_RATE_HZ, EMBEDDING_DIMS, raw_items
 from streams.records import Item
-from streams.worker.answer import FusionAnswer, detection_of, fusion_inputs, stack_inputs
+from streams.worker.answer import FusionAnswer, detection_of, fusion_inputs, stack_inputs, union_ms
 from streams.worker.encoders import Content, Encoded
 
 SERVED = ServedFacts(EMBEDDING_DIMS, ("leak",), {"leak": 0.5}, raw={Modality.VIDEO: 4, Modality.AUDIO: 4}, max_batch=8)
@@ -111,3 +113,19 @@ def test_a_frame_of_another_form_is_refused_with_both():
     wrong = Encoded(item(Modality.VIDEO, 5_000, 5_000), Content(NOTHING, raw=np.zeros((1, 2, 2, 3), np.uint8)))
     with pytest.raises(ModelError, match=r"rows uint8 \[2, 2, 3\], expected uint8 \[224, 224, 3\]"):
         fusion_inputs(WINDOW, [wrong], {**SERVED.items, Modality.VIDEO: raw_items(Modality.VIDEO, 4)})
+
+
+@given(
+    st.integers(-6_000, 6_000),
+    st.integers(1_001, 9_000),
+    st.sampled_from([8_000, 16_000, 44_100]),
+)
+def test_the_seconds_of_a_long_sound_cover_all_of_it_that_lies_in_the_window(offset_ms, length_ms, rate):
+    start_ms = WINDOW.start_ms + offset_ms
+    inside_ms = max(0, min(WINDOW.end_ms, start_ms + length_ms) - max(WINDOW.start_ms, start_ms))
+    tensors = {**SERVED.items, Modality.AUDIO: raw_items(Modality.AUDIO, 16)}
+    inputs = fusion_inputs(WINDOW, [sound(start_ms, length_ms / 1_000, rate)], tensors)
+    weights, times_ms = inputs["audio_weight"], 1_000 * inputs["audio_time"]
+    spans = [(max(0, round(at_ms)), min(4_000, round(at_ms) + 1_000)) for at_ms in times_ms[weights > 0]]
+    assert ((weights >= 0) & (weights <= 1)).all()
+    assert union_ms(spans) == pytest.approx(inside_ms, abs=2)
