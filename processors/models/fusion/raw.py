@@ -66,4 +66,4 @@ class RawFusion(nn.Module):
             return items
         answer = self.encoders[modality.value](items.flatten(0, 1))
         embeddings = cast("torch.Tensor", answer[0] if isinstance(answer, tuple) else answer)
-        return torch.where((weight > 0)[:, :, None], embeddings.unflatten(0, weight.shape), 0.0)
+        return torch.where((weight > 0)[:, :, None], embeddings.reshape(*weight.shape, -1), 0.0)
