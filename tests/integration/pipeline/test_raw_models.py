@@ -20,7 +20,7 @@ from streams.inference import TritonServer, read_served
 from streams.labels.training_set import Chosen, collect_training_set
 from streams.local.state import StackState
 from streams.settings import LimitSettings, ModelSettings, Settings
-from streams.store import Verdict
+from streams.store import Verdict, add_up
 from streams.versions import open_desk
 
 PLAN = ModelPlan(raw={Modality.VIDEO: 8, Modality.AUDIO: 4})
@@ -54,8 +54,11 @@ def settings(settings: Settings, repository: Path) -> Settings:
 
 
 async def test_windows_are_answered_from_what_was_seen_and_heard_within_the_bound_on_memory(
-    settings, start_worker, scripted, send, assert_exact, triton_grpc, store
+    settings, repository, start_worker, scripted, send, assert_exact, triton_grpc, store
 ):
+    async with open_desk(settings) as desk:
+        number = await desk.deploy("fusion", repository / "fusion" / "1" / "model.onnx")
+        await desk.shadow("fusion", number)
     served = await read_served(TritonServer(triton_grpc), "fusion", timeout_s=10)
     assert served.raw == PLAN.raw
     start_ms = (time.time_ns() // 10**6 - 40_000) // 2_000 * 2_000
@@ -90,6 +93,12 @@ async def test_windows_are_answered_from_what_was_seen_and_heard_within_the_boun
         assert any(detection.contributions[Modality.VIDEO].values())
         assert any(detection.contributions[Modality.AUDIO].values())
     assert worker.stop() == 0, worker.output
+
+    # The same graph beside it said the same of each window that it was asked about.
+    compared = add_up((await store.read_comparisons(settings.kafka.group, "fusion", 1, number)).values())
+    assert compared.answers > 0
+    assert (compared.failed, compared.other_event) == (0, 0)
+    assert compared.difference_max < 1e-4
 
     # What is learned from these windows are embeddings, as the encoders in the same repository give them.
     judged = whole[0]
