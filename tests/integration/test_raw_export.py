@@ -1,5 +1,6 @@
 """The raw fusion as an ONNX graph: the same window answered as it is, and by way of its items' embeddings."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from processors.audio import pieces
 from processors.modality import Modality
 from processors.models.encoders import AudioEncoder, FrameEncoder
 from processors.models.export import ExportCheck, check_export, export_model
-from processors.models.joint_graph import read_graph_facts
+from processors.models.joint_graph import read_graph_facts, take_graph
 from processors.models.networks import load_network, read_facts
 from processors.models.plan import ModelPlan
 from processors.models.served import shipped_facts
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.integration
 PLAN = ModelPlan(raw={Modality.VIDEO: 6, Modality.AUDIO: 4})
 SERVED = read_facts(PLAN)
 CLOSE = 1e-3
+PAGE = Path(__file__).parents[2] / "docs/how-to/joint-models.md"
 NOTHING = np.zeros(0, np.float32)
 START_MS, SIZE_MS = 1_700_000_000_000, 4_000
 Run = Callable[[list[list[Encoded]]], dict[str, npt.NDArray[Any]]]
@@ -134,3 +136,48 @@ def test_a_window_has_the_same_answer_as_it_is_and_by_its_embeddings(graph, embe
 def test_a_graph_that_was_exported_raw_can_be_brought_as_ones_own(graph):
     found = read_graph_facts(graph[0], EMBEDDING_DIMS)
     assert found == SERVED
+
+
+class EndToEnd(torch.nn.Module):
+    """A network of somebody's own: how bright, how loud and what is said, to two classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = torch.nn.Linear(3, 128)
+        self.head = torch.nn.Linear(128, 2)
+
+    def forward(
+        self,
+        video: torch.Tensor,
+        video_time: torch.Tensor,
+        video_weight: torch.Tensor,
+        audio: torch.Tensor,
+        audio_time: torch.Tensor,
+        audio_weight: torch.Tensor,
+        transcript: torch.Tensor,
+        transcript_time: torch.Tensor,
+        transcript_weight: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        del video_time, audio_time, transcript_time
+        means = []
+        for items, weight in ((video, video_weight), (audio, audio_weight), (transcript, transcript_weight)):
+            level = items.float().flatten(2).mean(dim=2)
+            means.append((level * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-6))
+        features = torch.stack(means, dim=1) / 255
+        probabilities = self.answer(features)
+        without = [probabilities - self.answer(features * keep) for keep in 1.0 - torch.eye(3)]
+        return probabilities, torch.stack(without, dim=1), torch.nn.functional.normalize(self.mix(features), dim=1)
+
+    def answer(self, features: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(self.head(torch.relu(self.mix(features))))
+
+
+def test_the_page_s_way_writes_a_graph_that_can_be_served(tmp_path, monkeypatch):
+    [code] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    exec(compile(code, str(PAGE), "exec"), {"network": EndToEnd().eval()})
+    facts = read_graph_facts(tmp_path / "joint.onnx", EMBEDDING_DIMS)
+    assert facts.raw == {Modality.VIDEO: 8, Modality.AUDIO: 4}
+    assert (facts.classes, facts.thresholds) == (("leak", "steam"), {"leak": 0.7})
+    take_graph(tmp_path / "joint.onnx", facts.make_specs()["fusion"], tmp_path / "model.onnx")
