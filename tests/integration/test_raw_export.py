@@ -172,11 +172,12 @@ class EndToEnd(torch.nn.Module):
         return torch.sigmoid(self.head(torch.relu(self.mix(features))))
 
 
-def test_the_page_s_way_writes_a_graph_that_can_be_served(tmp_path, monkeypatch):
+def test_the_page_s_way_writes_a_graph_that_can_be_served(tmp_path):
     [code] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
-    exec(compile(code, str(PAGE), "exec"), {"network": EndToEnd().eval()})
+    page: dict[str, Any] = {"__name__": "example"}
+    exec(compile(code, str(PAGE), "exec"), page)
+    page["write"](EndToEnd().eval(), tmp_path / "joint.onnx")
     facts = read_graph_facts(tmp_path / "joint.onnx", EMBEDDING_DIMS)
     assert facts.raw == {Modality.VIDEO: 8, Modality.AUDIO: 4}
     assert (facts.classes, facts.thresholds) == (("leak", "steam"), {"leak": 0.7})
