@@ -23,7 +23,7 @@ from streams.worker.readiness import Readiness
 __all__ = ["Shadow"]
 
 _WAITING = 64  # a quarter of a megabyte each, of embeddings
-_WAITING_BYTES = 16_000_000
+_WAITING_BYTES = 20_000_000
 _WAITING_AT_LEAST = 8
 _OUTPUT = FUSION.outputs[0].name
 
