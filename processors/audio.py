@@ -19,6 +19,7 @@ __all__ = [
     "decode_audio",
     "decode_recording",
     "fit_window",
+    "piece_starts",
     "pieces",
     "probe_audio",
     "resample",
@@ -161,11 +162,16 @@ def pieces(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     Returns:
         float32 [P, 16000].
     """
-    count = max(1, math.ceil(len(samples) / AUDIO_RATE_HZ))
-    if count == 1:
+    starts = piece_starts(len(samples))
+    if len(starts) == 1:
         return fit_window(samples)[None, :]
-    starts = [(len(samples) - AUDIO_RATE_HZ) * index // (count - 1) for index in range(count)]
     return np.stack([samples[start : start + AUDIO_RATE_HZ] for start in starts])
+
+
+def piece_starts(samples: int) -> list[int]:
+    """With which samples the pieces of a chunk of so many samples at 16 kHz begin."""
+    count = max(1, math.ceil(samples / AUDIO_RATE_HZ))
+    return [(samples - AUDIO_RATE_HZ) * index // (count - 1) for index in range(count)] if count > 1 else [0]
 
 
 def _positive(parameters: dict[str, str], name: str) -> int | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from processors.errors import ModelError
+from processors.models.joint_graph import is_graph, take_graph
 from processors.models.plan import ModelPlan
 from processors.models.precision import Precision
 from processors.models.repository import versions_of
@@ -86,7 +87,9 @@ def build_repository(
     if target.exists() and not _is_replaceable(target):
         raise ModelError(f"{target} is not empty and was not built here: it is left alone; name another folder")
     if plan.fusion is not None and not plan.fusion.is_file():
-        raise ModelError(f"the fusion model {plan.fusion} is not there; expected a file as training writes it")
+        raise ModelError(
+            f"the fusion model {plan.fusion} is not there; expected a file as training writes it, or an ONNX graph"
+        )
     fingerprint = _fingerprint(precision, plan)
     target.parent.mkdir(parents=True, exist_ok=True)
     workspace = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -138,8 +141,11 @@ def _fill(repository: Path, plan: ModelPlan, precision: Precision, progress: Pro
         (repository / name / _VERSION).mkdir()
     for done, spec in enumerate(map(specs.__getitem__, exported), start=1):
         progress(f"exporting {spec.name}", done, len(exported) + 1)
-        network = networks.load_network(spec.name, plan)
         path = repository / spec.name / _VERSION / "model.onnx"
+        if spec.name == FUSION.name and plan.fusion is not None and is_graph(plan.fusion):
+            take_graph(plan.fusion, spec, path)
+            continue
+        network = networks.load_network(spec.name, plan)
         export.export_model(network, spec, path)
         export.check_export(network, spec, path)
         if (

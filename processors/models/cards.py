@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["CARDS", "CHECKPOINT_CARDS", "PROMPTS_CARD"]
+__all__ = ["CARDS", "CHECKPOINT_CARDS", "PROMPTS_CARD", "RAW_CARD"]
 
 CARDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -102,3 +102,9 @@ exclusive. `contributions`: rows video, audio, transcript; how much each probabi
 modality is left out. `embedding`: the window as a whole, projected at random.
 """
 """What takes the place of the fusion model's card where classes are given as texts."""
+
+RAW_CARD: Final = """
+Here it takes {modalities} raw: items are frames or seconds of sound, as an encoder takes them, instead
+of embeddings, and fewer of a window. What encodes them is part of the graph.
+"""
+"""What is added to it where items come as they are decoded."""

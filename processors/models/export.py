@@ -14,7 +14,8 @@ from torch.export import Dim
 
 from processors.errors import ModelError
 from processors.models._quiet import quiet
-from processors.models.signature import CLASSES_PROPERTY
+from processors.models.served import THRESHOLDS
+from processors.models.signature import CLASSES_PROPERTY, THRESHOLDS_PROPERTY
 from processors.models.spec import ModelSpec, TensorSpec
 
 __all__ = ["ExportCheck", "check_export", "example_of", "export_model"]
@@ -80,6 +81,8 @@ def export_model(network: torch.nn.Module, spec: ModelSpec, path: Path) -> None:
     _rename_clashes(program.model.graph, set(output_names))
     for labels in spec.labels.values():
         program.model.metadata_props[CLASSES_PROPERTY] = json.dumps(list(labels))
+    if (thresholds := spec.parameters.get(THRESHOLDS)) is not None:
+        program.model.metadata_props[THRESHOLDS_PROPERTY] = thresholds
     program.save(path)
 
 

@@ -10,13 +10,14 @@ from torch import nn
 
 from processors.errors import ModelError
 from processors.modality import Modality
-from processors.models.cards import CHECKPOINT_CARDS, PROMPTS_CARD
+from processors.models.cards import CARDS, CHECKPOINT_CARDS, PROMPTS_CARD, RAW_CARD
 from processors.models.encoders import AudioEncoder, FrameEncoder, TextEncoder, text_weights_path
-from processors.models.fusion import PromptFusion, ServedFusion, facts_of, load_fusion, load_trained
+from processors.models.fusion import PromptFusion, RawFusion, ServedFusion, facts_of, load_fusion, load_trained
 from processors.models.hub.checkpoint import TOKENIZER_NAME, find_checkpoint
 from processors.models.hub.encoders import load_encoder
 from processors.models.hub.prompts import encode_prompts
 from processors.models.hub.tokens import find_tokenizer as find_own_tokenizer
+from processors.models.joint_graph import is_graph, read_graph_facts
 from processors.models.plan import ModelPlan
 from processors.models.served import ServedFacts, shipped_facts
 from processors.models.spec import (
@@ -25,6 +26,7 @@ from processors.models.spec import (
     EMBEDDING_DIMS,
     FUSION,
     MAX_TOKENS,
+    RAW_MAX_BATCH,
     TEXT_ENCODER_ONNX,
     TEXT_TOKENIZER,
     VIDEO_ENCODER,
@@ -51,6 +53,8 @@ _ENCODED: Final[Mapping[str, Modality]] = MappingProxyType(
     }
 )
 
+_ENCODERS: Final = MappingProxyType({modality: model for model, modality in _ENCODED.items()})
+
 
 def load_network(model: str, plan: ModelPlan = _SHIPPED) -> nn.Module:
     """Loads a network with its weights, in evaluation mode.
@@ -68,15 +72,16 @@ def load_network(model: str, plan: ModelPlan = _SHIPPED) -> nn.Module:
     if model not in _LOADERS:
         raise ModelError(f"no network for the model {model!r}; expected one of {', '.join(sorted(_LOADERS))}")
     if model == FUSION.name:
-        return _load_fusion(plan)
-    checkpoint = plan.checkpoint_of(_ENCODED[model])
-    return _LOADERS[model]() if checkpoint is None else load_encoder(checkpoint, _ENCODED[model])
+        fusion = _load_fusion(plan)
+        encoders = {modality: _load_encoder(_ENCODERS[modality], plan) for modality in plan.raw}
+        return RawFusion(fusion, encoders).eval() if encoders else fusion
+    return _load_encoder(model, plan)
 
 
 def is_shipped(model: str, plan: ModelPlan) -> bool:
     """Whether a plan leaves a model as it is shipped."""
     if model == FUSION.name:
-        return plan.fusion is None and plan.prompts is None
+        return plan.fusion is None and plan.prompts is None and not plan.raw
     return plan.checkpoint_of(_ENCODED[model]) is None
 
 
@@ -98,7 +103,13 @@ def read_facts(plan: ModelPlan) -> ServedFacts:
         ModelError: a checkpoint or the fusion model cannot be read, or they do not fit each other.
     """
     dims, max_tokens = _sizes(plan)
-    if plan.fusion is not None:
+    if plan.fusion is not None and is_graph(plan.fusion):
+        if plan.raw:
+            raise ModelError(
+                f"the fusion model {plan.fusion} is a graph, whose inputs say what it takes raw; leave out models.raw"
+            )
+        facts = read_graph_facts(plan.fusion, dims)
+    elif plan.fusion is not None:
         facts = facts_of(load_trained(plan.fusion), dims, plan.fusion)
     elif plan.prompts is not None:
         classes = tuple(plan.prompts.classes)
@@ -111,10 +122,17 @@ def read_facts(plan: ModelPlan) -> ServedFacts:
         )
     else:
         facts = shipped_facts()
-    return replace(facts, max_tokens=max_tokens, cards=_cards(plan))
+    if plan.raw:
+        facts = replace(facts, raw=plan.raw, max_batch=RAW_MAX_BATCH)
+    return replace(facts, max_tokens=max_tokens, cards=_cards(plan, facts))
 
 
-def _cards(plan: ModelPlan) -> dict[str, str]:
+def _load_encoder(model: str, plan: ModelPlan) -> nn.Module:
+    checkpoint = plan.checkpoint_of(_ENCODED[model])
+    return _LOADERS[model]() if checkpoint is None else load_encoder(checkpoint, _ENCODED[model])
+
+
+def _cards(plan: ModelPlan, facts: ServedFacts) -> dict[str, str]:
     made = {model: plan.checkpoint_of(modality) for model, modality in _ENCODED.items()}
     made[TEXT_TOKENIZER.name] = plan.transcript
     cards = {
@@ -122,7 +140,10 @@ def _cards(plan: ModelPlan) -> dict[str, str]:
         for model, checkpoint in made.items()
         if checkpoint is not None
     }
-    return cards if plan.prompts is None else cards | {FUSION.name: PROMPTS_CARD}
+    fusion = CARDS[FUSION.name] if plan.prompts is None else PROMPTS_CARD
+    if facts.raw:
+        fusion += RAW_CARD.format(modalities=" and ".join(facts.raw))
+    return cards | {FUSION.name: fusion}
 
 
 def _load_fusion(plan: ModelPlan) -> nn.Module:

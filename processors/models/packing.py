@@ -1,15 +1,16 @@
 """The items of a window as the fusion model takes them: fixed lengths, times from its start, overlap as weight."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from processors.errors import ModelError
 from processors.modality import Modality
-from processors.models.spec import EMBEDDING_DIMS, MAX_ITEMS
+from processors.models.spec import EMBEDDING_DIMS, TensorSpec, embedded_items
 
-__all__ = ["find_inside", "pack_items", "sample_evenly"]
+__all__ = ["find_inside", "pack_items", "pack_rows", "sample_evenly"]
 
 
 def sample_evenly(count: int, limit: int) -> npt.NDArray[np.intp]:
@@ -48,21 +49,51 @@ def pack_items(
     Raises:
         ModelError: the shapes do not fit each other or the model.
     """
-    dim, limit = dims[modality], MAX_ITEMS[modality]
+    dim = dims[modality]
     if embeddings.ndim != 2 or embeddings.shape[1] != dim or spans_ms.shape != (len(embeddings), 2):
         raise ModelError(
             f"{modality} items: embeddings {list(embeddings.shape)} with spans {list(spans_ms.shape)}, "
             f"expected [N, {dim}] with [N, 2]"
         )
-    chosen = sample_evenly(len(embeddings), limit)
+    rows = list(embeddings.astype(np.float32, copy=False))
+    return pack_rows(rows, spans_ms, window_ms, embedded_items(modality, dim))
+
+
+def pack_rows(
+    rows: Sequence[npt.NDArray[Any]],
+    spans_ms: npt.NDArray[np.int64],
+    window_ms: tuple[int, int],
+    tensor: TensorSpec,
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Pack rows of one modality as `pack_items` does, whatever the fusion model takes: embeddings, frames or samples.
+
+    Args:
+        rows: of the tensor's type and shape, without its first dimension; in order of time.
+        spans_ms: int64 [N, 2], start and end of each row.
+        window_ms: start and end of the window, on the same clock.
+        tensor: input of the fusion model; its first dimension is how many rows it takes.
+
+    Raises:
+        ModelError: the shapes do not fit each other or the model.
+    """
+    limit, *shape = tensor.shape
+    for row in rows:
+        if row.dtype != tensor.numpy_dtype or list(row.shape) != shape:
+            raise ModelError(
+                f"{tensor.name} items: rows {row.dtype} {list(row.shape)}, expected {tensor.numpy_dtype} {shape}"
+            )
+    if spans_ms.shape != (len(rows), 2):
+        raise ModelError(f"{tensor.name} items: {len(rows)} rows with spans {list(spans_ms.shape)}, expected [N, 2]")
+    chosen = sample_evenly(len(rows), limit)
     starts, ends = spans_ms[chosen, 0], spans_ms[chosen, 1]
     inside_ms = np.clip(np.minimum(ends, window_ms[1]) - np.maximum(starts, window_ms[0]), 0, None)
     is_point = ends <= starts
     is_inside_point = is_point & (starts >= window_ms[0]) & (starts < window_ms[1])
     share = np.where(is_point, is_inside_point, inside_ms / np.where(is_point, 1, ends - starts))
-    packed = np.zeros((limit, dim), np.float32)
+    packed = np.zeros(tensor.shape, tensor.numpy_dtype)
     times, weights = np.zeros(limit, np.float32), np.zeros(limit, np.float32)
-    packed[: len(chosen)] = embeddings[chosen]
+    for place, row in enumerate(chosen):
+        packed[place] = rows[row]
     times[: len(chosen)] = (starts - window_ms[0]) / 1000
     weights[: len(chosen)] = share
     return packed, times, weights

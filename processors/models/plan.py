@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -56,11 +56,14 @@ class ModelPlan:
     """Which networks a repository serves; None is the shipped one.
 
     Attributes:
-        fusion: file of a trained fusion model, as `save_trained` writes it.
+        fusion: file of a trained fusion model, as `save_trained` writes it, or an ONNX graph that takes and gives what
+            is served.
         video: checkpoint of the frame encoder, a folder or a name that its library knows; the others alike.
         audio: of the audio encoder.
         transcript: of the text encoder.
         prompts: texts that take the place of a trained fusion model.
+        raw: modality whose items the fusion model takes as they are decoded, with the encoder inside -> how many of a
+            window.
         instances: how often each network runs, and where.
     """
 
@@ -69,6 +72,7 @@ class ModelPlan:
     audio: str | None = None
     transcript: str | None = None
     prompts: PromptPlan | None = None
+    raw: Mapping[Modality, int] = field(default_factory=dict)
     instances: Instances = Instances()
 
     def checkpoint_of(self, modality: Modality) -> str | None:
@@ -90,6 +94,8 @@ class ModelPlan:
         for modality in Modality:
             if (checkpoint := self.checkpoint_of(modality)) is not None:
                 found[modality.value] = f"{checkpoint} {_list_files(Path(checkpoint).expanduser())}".strip()
+        if self.raw:
+            found["raw"] = json.dumps({modality.value: count for modality, count in sorted(self.raw.items())})
         if self.instances != Instances():
             found["instances"] = f"{self.instances.count} {self.instances.device}"
         return found

@@ -15,10 +15,13 @@ import numpy as np
 from processors.errors import ModelError
 from processors.models.spec import ModelSpec
 
-__all__ = ["CLASSES_PROPERTY", "Signature", "Tensor", "check_graph"]
+__all__ = ["CLASSES_PROPERTY", "THRESHOLDS_PROPERTY", "Signature", "Tensor", "check_graph", "read_graph"]
 
 CLASSES_PROPERTY: Final = "braid.classes"
 """Metadata of an ONNX file that name what its labelled output is of, as a JSON list."""
+
+THRESHOLDS_PROPERTY: Final = "braid.thresholds"
+"""Metadata of an ONNX file that say from which probability on a class is an event, as a JSON object."""
 
 OPEN: Final = -1
 """A dimension whose length may differ between requests."""
@@ -111,9 +114,7 @@ def check_graph(path: Path, live: Signature, spec: ModelSpec) -> None:
     """
     session = _open(path)
     _check_classes(session, spec, path)
-    own = Signature.of(
-        [_tensor(node, path) for node in session.get_inputs()], [_tensor(node, path) for node in session.get_outputs()]
-    )
+    own = _signature(session, path)
     if not own.fits(live):
         raise ModelError(
             f"{path}: its signature differs from the live version's\n  this file: {own}\n  live:      {live}"
@@ -132,6 +133,22 @@ def check_graph(path: Path, live: Signature, spec: ModelSpec) -> None:
                 )
             if not np.isfinite(output).all():
                 raise ModelError(f"{path}: output {tensor.name} is not finite for the known-good sample")
+
+
+def read_graph(path: Path) -> tuple[Signature, dict[str, str]]:
+    """Reads an ONNX file's signature and metadata.
+
+    Raises:
+        ModelError: onnxruntime is missing, the file is not a model, or its batch dimension is not free.
+    """
+    session = _open(path)
+    return _signature(session, path), dict(session.get_modelmeta().custom_metadata_map)
+
+
+def _signature(session: Any, path: Path) -> Signature:
+    return Signature.of(
+        [_tensor(node, path) for node in session.get_inputs()], [_tensor(node, path) for node in session.get_outputs()]
+    )
 
 
 def _check_classes(session: Any, spec: ModelSpec, path: Path) -> None:

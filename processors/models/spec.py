@@ -5,6 +5,7 @@ choose (how long embeddings are, which classes are looked for) is its argument, 
 imports a deep-learning framework, so a worker can read the spec without one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -24,11 +25,14 @@ __all__ = [
     "EVENT_CLASSES",
     "FRAME_SIDE_PX",
     "FUSION",
+    "FUSION_MAX_BATCH",
     "MAX_CHUNKS",
     "MAX_FRAMES",
     "MAX_ITEMS",
     "MAX_SEGMENTS",
     "MAX_TOKENS",
+    "RAW_ITEMS",
+    "RAW_MAX_BATCH",
     "SPECS",
     "TEXT_ENCODER",
     "TEXT_ENCODER_ONNX",
@@ -40,7 +44,9 @@ __all__ = [
     "EnsembleStep",
     "ModelSpec",
     "TensorSpec",
+    "embedded_items",
     "make_specs",
+    "raw_items",
 ]
 
 DType = Literal["UINT8", "INT64", "FP16", "FP32", "BYTES"]
@@ -85,6 +91,12 @@ MAX_ITEMS: Final[Mapping[Modality, int]] = MappingProxyType(
 )
 """How many items of a window the fusion model takes; of more, an even sample is taken."""
 
+FUSION_MAX_BATCH: Final = 64
+"""Windows that one request to a fusion model over embeddings may hold."""
+
+RAW_MAX_BATCH: Final = 8
+"""The same where it takes items raw: a window is more than a megabyte then, and each of its items an encoder's work."""
+
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
@@ -104,6 +116,24 @@ class TensorSpec:
     def numpy_dtype(self) -> np.dtype[np.generic]:
         """The array type that holds it; `BYTES` is an array of Python `bytes`."""
         return _NUMPY_TYPES[self.dtype]
+
+    @property
+    def row_bytes(self) -> int:
+        """What one row of a batch takes."""
+        return math.prod(self.shape) * self.numpy_dtype.itemsize
+
+    def __str__(self) -> str:
+        """As people read it: `video UINT8 [8, 224, 224, 3]`."""
+        return f"{self.name} {self.dtype} [{', '.join(map(str, self.shape))}]"
+
+
+RAW_ITEMS: Final[Mapping[Modality, TensorSpec]] = MappingProxyType(
+    {
+        Modality.VIDEO: TensorSpec("frames", "UINT8", (FRAME_SIDE_PX, FRAME_SIDE_PX, 3)),
+        Modality.AUDIO: TensorSpec("samples", "FP32", (AUDIO_RATE_HZ,)),
+    }
+)
+"""One item as its encoder takes it, and a fusion model that takes it raw: a frame, a second of sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,36 +225,45 @@ def make_specs(
     classes: Sequence[str] = EVENT_CLASSES,
     fusion_parameters: Mapping[str, str] = MappingProxyType({}),
     max_tokens: int = MAX_TOKENS,
+    raw: Mapping[Modality, int] = MappingProxyType({}),
+    fusion_batch: int = FUSION_MAX_BATCH,
 ) -> Mapping[str, ModelSpec]:
     """Every model of a repository, in an order in which each comes after those that it is made of.
 
     Args:
-        dims: length of one item's embedding, for every modality.
+        dims: length of one item's embedding. A modality that is raw may be missing; its encoder is then, too.
         classes: what the fusion model's probabilities are of, in order.
         fusion_parameters: settings that stand in the configuration of the fusion model.
         max_tokens: longer texts are cut.
+        raw: modality whose items the fusion model takes as they are decoded -> how many of a window.
+        fusion_batch: windows that one request to the fusion model may hold.
     """
     text_encoder, *text_parts = _text_models(dims[Modality.TRANSCRIPT], max_tokens)
-    specs = (
-        ModelSpec(
-            name="video_encoder",
-            inputs=(TensorSpec("frames", "UINT8", (FRAME_SIDE_PX, FRAME_SIDE_PX, 3)),),
-            outputs=(_embedding(dims[Modality.VIDEO]), TensorSpec("cells", "FP16", CELLS_SHAPE)),
-            backend="onnxruntime",
-            max_batch_size=32,
-        ),
-        ModelSpec(
-            name="audio_encoder",
-            inputs=(TensorSpec("samples", "FP32", (AUDIO_RATE_HZ,)),),
-            outputs=(_embedding(dims[Modality.AUDIO]),),
-            backend="onnxruntime",
-            max_batch_size=32,
-        ),
-        *text_parts,
-        text_encoder,
-        _fusion(dims, tuple(classes), fusion_parameters),
+    encoders = [_encoder(modality, dims[modality]) for modality in RAW_ITEMS if modality in dims]
+    fusion = _fusion(dims, tuple(classes), fusion_parameters, raw, fusion_batch)
+    return MappingProxyType({spec.name: spec for spec in (*encoders, *text_parts, text_encoder, fusion)})
+
+
+def embedded_items(modality: Modality, dim: int) -> TensorSpec:
+    """The fusion model's input that holds a window's embeddings of one modality, padded."""
+    return TensorSpec(modality.value, "FP32", (MAX_ITEMS[modality], dim))
+
+
+def raw_items(modality: Modality, limit: int) -> TensorSpec:
+    """The fusion model's input that holds up to `limit` items of one modality as they are decoded, padded."""
+    item = RAW_ITEMS[modality]
+    return TensorSpec(modality.value, item.dtype, (limit, *item.shape))
+
+
+def _encoder(modality: Modality, dim: int) -> ModelSpec:
+    cells = (TensorSpec("cells", "FP16", CELLS_SHAPE),) if modality is Modality.VIDEO else ()
+    return ModelSpec(
+        name=f"{modality}_encoder",
+        inputs=(RAW_ITEMS[modality],),
+        outputs=(_embedding(dim), *cells),
+        backend="onnxruntime",
+        max_batch_size=32,
     )
-    return MappingProxyType({spec.name: spec for spec in specs})
 
 
 def _embedding(dim: int) -> TensorSpec:
@@ -267,30 +306,40 @@ def _text_models(dim: int, max_tokens: int) -> tuple[ModelSpec, ModelSpec, Model
     return ensemble, tokenizer, network
 
 
-def _fusion(dims: Mapping[Modality, int], classes: tuple[str, ...], parameters: Mapping[str, str]) -> ModelSpec:
+def _fusion(
+    dims: Mapping[Modality, int],
+    classes: tuple[str, ...],
+    parameters: Mapping[str, str],
+    raw: Mapping[Modality, int],
+    max_batch_size: int,
+) -> ModelSpec:
+    items = [
+        raw_items(modality, raw[modality]) if modality in raw else embedded_items(modality, dims[modality])
+        for modality in CONTRIBUTION_ORDER
+    ]
     return ModelSpec(
         name="fusion",
-        inputs=tuple(tensor for modality in CONTRIBUTION_ORDER for tensor in _window_inputs(modality, dims[modality])),
+        inputs=tuple(tensor for each in items for tensor in _window_inputs(each)),
         outputs=(
             TensorSpec("probabilities", "FP32", (len(classes),)),
             TensorSpec("contributions", "FP32", (len(CONTRIBUTION_ORDER), len(classes))),
             _embedding(WINDOW_EMBEDDING_DIM),
         ),
         backend="onnxruntime",
-        max_batch_size=64,
+        max_batch_size=max_batch_size,
         labels=MappingProxyType({"probabilities": classes}),
         parameters=parameters,
         versions_served="all",
     )
 
 
-def _window_inputs(modality: Modality, dim: int) -> tuple[TensorSpec, TensorSpec, TensorSpec]:
-    """The items of one modality: embeddings, seconds from the window's start, and overlap fraction (0 is padding)."""
-    items = MAX_ITEMS[modality]
+def _window_inputs(items: TensorSpec) -> tuple[TensorSpec, TensorSpec, TensorSpec]:
+    """One modality: its items, seconds from the window's start, and overlap fraction (0 is padding)."""
+    limit = items.shape[:1]
     return (
-        TensorSpec(modality.value, "FP32", (items, dim)),
-        TensorSpec(f"{modality}_time", "FP32", (items,)),
-        TensorSpec(f"{modality}_weight", "FP32", (items,)),
+        items,
+        TensorSpec(f"{items.name}_time", "FP32", limit),
+        TensorSpec(f"{items.name}_weight", "FP32", limit),
     )
 
 

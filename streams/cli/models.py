@@ -35,7 +35,7 @@ def build(
         Precision | None, typer.Option(help="Numbers that the encoders compute in.  [default: models.precision]")
     ] = None,
     fusion: Annotated[
-        Path | None, typer.Option(help="Trained fusion model, a .safetensors file.  [default: models.fusion_file]")
+        Path | None, typer.Option(help="Trained fusion model: .safetensors or .onnx.  [default: models.fusion_file]")
     ] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,

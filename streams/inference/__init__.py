@@ -4,7 +4,7 @@ from streams.inference.batching import MicroBatcher
 from streams.inference.breaker import CircuitBreaker
 from streams.inference.client import Answer, ModelClient, check_models
 from streams.inference.control import ServedVersion, TritonControl
-from streams.inference.served import read_served
+from streams.inference.served import read_embedding_dims, read_served
 from streams.inference.server import TritonServer
 from streams.inference.trial import Line, Trial
 
@@ -19,5 +19,6 @@ __all__ = [
     "TritonControl",
     "TritonServer",
     "check_models",
+    "read_embedding_dims",
     "read_served",
 ]

@@ -1,29 +1,31 @@
 """Make a set of windows to learn from out of stored windows, people's verdicts, and the records on Kafka.
 
 The records are fetched from where they lie, encoded by the encoders that are served now, and laid out as the worker
-lays them out for the fusion model: what is learned from is what will be asked.
+lays them out for the fusion model: what is learned from is what will be asked. Where the fusion model takes items raw,
+its encoders are asked all the same: what is learned from is what its inner fusion is given.
 """
 
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
 from processors.datasets.windows import WindowSet
 from processors.modality import Modality
+from processors.models.spec import TensorSpec
 from streams.align import Window
 from streams.errors import ConfigurationError, PoisonItem
-from streams.inference import TritonServer, check_models, read_served
+from streams.inference import TritonServer, check_models, read_embedding_dims, read_served
 from streams.kafka_ranges import KafkaRanges
 from streams.labels.examples import Example, window_set
 from streams.records import Detection, Item, ItemLimits
 from streams.settings import Settings
 from streams.store import Store, Verdict
 from streams.worker.answer import FusionInputs, fusion_inputs
-from streams.worker.encoders import ItemEncoders
+from streams.worker.encoders import ItemEncoders, encoder_names
 from streams.worker.readiness import OneTry
 from streams.worker.stored_items import StoredItems, fill
 from streams.worker.window_items import LostItems
@@ -109,7 +111,7 @@ async def collect_training_set(
 
     Raises:
         ConfigurationError: an address is missing.
-        ContractBroken: a served encoder differs from its spec.
+        ContractBroken: a served encoder differs from its spec, or is not there.
         DependencyUnavailable: Kafka, Redis or Triton does not answer.
     """
     async with Store.connect(settings, _wall_ms) as store:
@@ -124,9 +126,9 @@ async def collect_training_set(
         else:
             left_out.append(LeftOut(window_id, *problem))
     if fetchable:
-        async with _open_items(settings) as (stored_items, dims):
+        async with _open_items(settings) as (stored_items, tensors):
             for number, detection in enumerate(fetchable, 1):
-                made = await _inputs(stored_items, detection, dims)
+                made = await _inputs(stored_items, detection, tensors)
                 if isinstance(made, LeftOut):
                     left_out.append(made)
                 else:
@@ -172,7 +174,7 @@ def _problem(detection: Detection | None) -> tuple[Why, str] | None:
 
 
 async def _inputs(
-    stored_items: StoredItems, detection: Detection, dims: Mapping[Modality, int]
+    stored_items: StoredItems, detection: Detection, tensors: Mapping[Modality, TensorSpec]
 ) -> FusionInputs | LeftOut:
     """A window as the fusion model takes it."""
     window: Window[Item] = Window(detection.source_id, detection.start_ms, detection.end_ms, first_seen_ms=0)
@@ -182,12 +184,12 @@ async def _inputs(
         return LeftOut(detection.id, Why.LOST, str(error))
     except PoisonItem as error:
         return LeftOut(detection.id, Why.REFUSED, f"{error.code}: {error}")
-    return fusion_inputs(window, fill(window, items), dims)
+    return fusion_inputs(window, fill(window, items), tensors)
 
 
 @asynccontextmanager
-async def _open_items(settings: Settings) -> AsyncGenerator[tuple[StoredItems, Mapping[Modality, int]], None]:
-    """What fetches and encodes items, and the length of each modality's embeddings."""
+async def _open_items(settings: Settings) -> AsyncGenerator[tuple[StoredItems, Mapping[Modality, TensorSpec]], None]:
+    """What fetches and encodes items, and how each modality's embeddings are laid out."""
     if settings.triton.grpc is None:
         raise ConfigurationError("encoding needs the address of Triton; set triton.grpc (BRAID_TRITON__GRPC)")
     limits = settings.limits
@@ -195,7 +197,13 @@ async def _open_items(settings: Settings) -> AsyncGenerator[tuple[StoredItems, M
         executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
         stack.callback(partial(executor.shutdown, wait=False, cancel_futures=True))
         triton = TritonServer(settings.triton.grpc)
-        served = await read_served(triton, settings.models.fusion, timeout_s=settings.triton.timeout_s)
+        timeout_s = settings.triton.timeout_s
+        served = await read_served(triton, settings.models.fusion, timeout_s=timeout_s)
+        if served.raw:
+            names = encoder_names(settings)
+            inside = {modality: names[modality] for modality in served.raw}
+            dims = await read_embedding_dims(triton, inside, timeout_s=timeout_s)
+            served = replace(served, dims={**served.dims, **dims}, raw={})
         encoders = ItemEncoders(triton, served, settings, OneTry(), executor)
         stack.push_async_callback(encoders.close)
         await check_models([encoder.client for encoder in encoders.by_modality.values()])
@@ -205,7 +213,7 @@ async def _open_items(settings: Settings) -> AsyncGenerator[tuple[StoredItems, M
             {settings.kafka.topics.of(modality): modality for modality in Modality},
             ItemLimits(limits.max_item_bytes, limits.max_item_ms, limits.max_future_ms),
         )
-        yield stored_items, served.dims
+        yield stored_items, served.items
 
 
 def _wall_ms() -> int:

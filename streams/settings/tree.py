@@ -19,6 +19,7 @@ __all__ = [
     "ModalitySettings",
     "ModelSettings",
     "OverloadSettings",
+    "RawSettings",
     "RedisSettings",
     "RetentionSettings",
     "Settings",
@@ -118,6 +119,20 @@ class EncoderSettings(_Section):
     """Text to an embedding, of BERT or MiniLM kind, or a text half of CLIP, SigLIP or CLAP."""
 
 
+class RawSettings(_Section):
+    """What the fusion model takes as it is decoded, with the encoder in its own graph, instead of embeddings."""
+
+    video: Annotated[int, Field(ge=0, le=64)] = 0
+    """Frames of a window that it takes, evenly sampled; 0: embeddings, as for the other."""
+    audio: Annotated[int, Field(ge=0, le=64)] = 0
+    """Seconds of sound of a window that it takes."""
+
+    def of_modalities(self) -> dict[Modality, int]:
+        """Modality -> how many, for those that are raw."""
+        counts = {Modality.VIDEO: self.video, Modality.AUDIO: self.audio}
+        return {modality: count for modality, count in counts.items() if count}
+
+
 class ModelSettings(_Section):
     """What the Triton repository is built from, and the names of the models in it."""
 
@@ -130,8 +145,11 @@ class ModelSettings(_Section):
     device: Device = Device.AUTO
     """Where they run: `auto` (GPUs if there are any), `gpu`, or `cpu`."""
     fusion_file: Path | None = None
-    """Trained fusion model that the repository is built with, of any kind, for any classes; empty: the shipped one."""
+    """Trained fusion model that the repository is built with, of any kind, for any classes, or an ONNX graph of one's
+    own; empty: the shipped one."""
     encoders: EncoderSettings = EncoderSettings()
+    raw: RawSettings = RawSettings()
+    """What the fusion model takes as it is decoded, with the encoder in the same graph, instead of embeddings."""
     prompts: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
     """Event class -> texts that describe it, in place of a trained fusion model; needs an encoder of CLIP or SigLIP
     kind for video, or of CLAP kind for audio."""
@@ -164,7 +182,13 @@ class ModelSettings(_Section):
             prompts = PromptPlan(classes, tuple(self.prompt_background), self.prompt_threshold)
         instances = Instances(self.instances, self.device)
         return ModelPlan(
-            self.fusion_file, encoders.video, encoders.audio, encoders.transcript, prompts=prompts, instances=instances
+            self.fusion_file,
+            encoders.video,
+            encoders.audio,
+            encoders.transcript,
+            prompts=prompts,
+            raw=self.raw.of_modalities(),
+            instances=instances,
         )
 
     @model_validator(mode="after")

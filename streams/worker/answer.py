@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from processors.modality import Modality
-from processors.models.packing import pack_items
 from processors.models.served import ServedFacts
-from processors.models.spec import CONTRIBUTION_ORDER, MAX_ITEMS
+from processors.models.spec import CONTRIBUTION_ORDER, TensorSpec
 from streams.align import Window
 from streams.records import (
     AudioCoverage,
@@ -22,6 +22,7 @@ from streams.records import (
 )
 from streams.store import items_digest
 from streams.worker.encoders import Content, Encoded, joined_versions
+from streams.worker.rows import count_used, pack_window
 
 __all__ = [
     "FusionAnswer",
@@ -36,7 +37,7 @@ __all__ = [
     "without",
 ]
 
-FusionInputs = Mapping[str, npt.NDArray[np.float32]]
+FusionInputs = Mapping[str, npt.NDArray[Any]]
 """Name of each input of the fusion model -> array; without the batch dimension where it is one window's."""
 
 MAX_TRANSCRIPT_BYTES = 4_096
@@ -61,31 +62,26 @@ class FusionAnswer:
 
 
 def fusion_inputs(
-    window: Window[Item], items: Sequence[Encoded], dims: Mapping[Modality, int]
-) -> dict[str, npt.NDArray[np.float32]]:
+    window: Window[Item], items: Sequence[Encoded], tensors: Mapping[Modality, TensorSpec]
+) -> FusionInputs:
     """Lay a window's items out as the fusion model takes them, padded, without the batch dimension.
 
     Args:
         window: its bounds give times and overlaps.
         items: in order of modality, start and id.
-        dims: length of one item's embedding, for every modality.
+        tensors: the fusion model's input that holds the items, for every modality; see `ServedFacts.items`.
 
     Returns:
-        Per modality m: `m` float32 [T, D], `m_time` float32 [T] seconds from the window's start (negative for an item
-        that began before it), `m_weight` float32 [T] share of the item that lies inside; 1 for a point, 0 for padding.
+        Per modality m: `m` as its tensor says, `m_time` float32 [T] seconds from the window's start (negative for an
+        item that began before it), `m_weight` float32 [T] share of the item that lies inside; 1 for a point, 0 for
+        padding.
+
+    Raises:
+        ModelError: an item has another type or shape than the model takes.
     """
-    inputs: dict[str, npt.NDArray[np.float32]] = {}
+    inputs: dict[str, npt.NDArray[Any]] = {}
     for modality in CONTRIBUTION_ORDER:
-        own = [encoded for encoded in items if encoded.item.modality is modality]
-        embeddings = np.array([encoded.content.embedding for encoded in own], np.float32)
-        spans_ms = np.array([(encoded.item.start_ms, encoded.item.end_ms) for encoded in own], np.int64)
-        packed = pack_items(
-            modality,
-            embeddings.reshape(-1, dims[modality]),
-            spans_ms.reshape(-1, 2),
-            (window.start_ms, window.end_ms),
-            dims,
-        )
+        packed = pack_window(window, _of(modality, items), tensors[modality])
         names = (modality.value, f"{modality}_time", f"{modality}_weight")
         inputs.update(zip(names, packed, strict=True))
     return inputs
@@ -118,7 +114,7 @@ def detection_of(
         answer: of the fusion model; None where it cannot answer this window.
         required: modalities that the source must bring.
         served: the classes that are answered, and from which thresholds they count as events.
-        encoder_names: modality -> name in the repository of the encoder that embeds it.
+        encoder_names: modality -> name in the repository of the encoder that embeds it; none where it is raw.
         fusion_name: of the fusion model in the repository.
         closed_ms: processing time at which the window was first closed.
         shed: modality -> items left out under overload.
@@ -144,7 +140,7 @@ def detection_of(
         end_ms=window.end_ms,
         digest=items_digest(encoded.item.item_id for encoded in items),
         closed_by=(window.closed_by or "watermark"),
-        coverage=_coverage(window, items, shed),
+        coverage=_coverage(window, items, shed, served.items),
         missing=tuple(modality for modality in required if modality not in present),
         event=event_of(probabilities, served.thresholds),
         probabilities=probabilities,
@@ -215,14 +211,25 @@ def _encoders_of(items: Sequence[Encoded], names: Mapping[Modality, str]) -> dic
     """Name of each encoder that took part -> the versions that answered."""
     versions: dict[str, list[str]] = {}
     for encoded in items:
-        versions.setdefault(names[encoded.item.modality], []).append(encoded.content.model_version)
+        if encoded.content.raw is None:
+            versions.setdefault(names[encoded.item.modality], []).append(encoded.content.model_version)
     return {name: joined_versions(answered) for name, answered in sorted(versions.items())}
 
 
-def _coverage(window: Window[Item], items: Sequence[Encoded], shed: Mapping[Modality, int]) -> Coverage:
-    counts = {modality: sum(encoded.item.modality is modality for encoded in items) for modality in CONTRIBUTION_ORDER}
-    used = {modality: min(counts[modality], MAX_ITEMS[modality]) for modality in CONTRIBUTION_ORDER}
-    chunks = [encoded for encoded in items if encoded.item.modality is Modality.AUDIO]
+def _of(modality: Modality, items: Sequence[Encoded]) -> list[Encoded]:
+    return [encoded for encoded in items if encoded.item.modality is modality]
+
+
+def _coverage(
+    window: Window[Item],
+    items: Sequence[Encoded],
+    shed: Mapping[Modality, int],
+    tensors: Mapping[Modality, TensorSpec],
+) -> Coverage:
+    by_modality = {modality: _of(modality, items) for modality in CONTRIBUTION_ORDER}
+    counts = {modality: len(own) for modality, own in by_modality.items()}
+    used = {modality: count_used(window, own, tensors[modality]) for modality, own in by_modality.items()}
+    chunks = by_modality[Modality.AUDIO]
     return Coverage(
         video=VideoCoverage(items=counts[Modality.VIDEO], used=used[Modality.VIDEO], shed=shed.get(Modality.VIDEO, 0)),
         audio=AudioCoverage(

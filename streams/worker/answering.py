@@ -5,14 +5,16 @@ position hears of it.
 """
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
 import structlog
 
 from processors.modality import Modality
+from processors.models.served import ServedFacts
 from streams.align import Window
 from streams.errors import ContractBroken, Fenced, PoisonItem
 from streams.records import Detection, Item, KafkaRecord
@@ -27,7 +29,6 @@ from streams.worker.tasks import Spawn
 __all__ = ["WindowAnswers"]
 
 _ENTRY_BYTES = 1_500  # what an item costs beside its content: itself, its entry, its places in windows and trackers
-_FLOAT_BYTES = 4
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ class _Entry:
 
     Attributes:
         windows: that hold it and are not final.
-        held_bytes: what it takes, or will take once it is encoded.
+        held_bytes: what it takes, or will take once it is encoded as far as its header tells.
         encoding: the task that fills `content`.
         content: None until encoded, and for good if the item is poison or was shed.
         is_shed: whether it was left out under overload.
@@ -101,7 +102,7 @@ class WindowAnswers:
 
     def encode(self, record: KafkaRecord, item: Item, windows: int) -> None:
         """Take an item that went into so many windows, and start its encoding."""
-        entry = self._entries[item] = _Entry(windows, _held_bytes(item, self._services.served.dims))
+        entry = self._entries[item] = _Entry(windows, _held_bytes(item, self._services.served))
         self._ledger.change(undecoded_bytes=len(item.payload), held_bytes=entry.held_bytes)
         entry.encoding = self._spawn(self._encode(record, item, entry))
         metrics.ITEMS.labels(item.modality).inc()
@@ -137,7 +138,9 @@ class WindowAnswers:
             await self._services.outbox.bury(record, error)
         finally:
             item.payload = b""
-            self._ledger.change(undecoded_bytes=-payload_bytes)
+            kept_bytes = _ENTRY_BYTES + (entry.content.held_bytes if entry.content is not None else 0)
+            self._ledger.change(undecoded_bytes=-payload_bytes, held_bytes=kept_bytes - entry.held_bytes)
+            entry.held_bytes = kept_bytes
 
     def _answer(self, job: _Job) -> None:
         if job.answering is None:
@@ -253,7 +256,12 @@ class WindowAnswers:
         return stored
 
 
-def _held_bytes(item: Item, dims: Mapping[Modality, int]) -> int:
+def _held_bytes(item: Item, served: ServedFacts) -> int:
     """Counted before the item is encoded: counted afterwards, a batch could run far ahead of its bound."""
-    text_bytes = len(item.payload) if item.modality is Modality.TRANSCRIPT else 0
-    return _ENTRY_BYTES + _FLOAT_BYTES * dims[item.modality] + text_bytes
+    tensor = served.items[item.modality]
+    row_bytes = tensor.row_bytes // tensor.shape[0]
+    if item.modality is Modality.TRANSCRIPT:
+        return _ENTRY_BYTES + row_bytes + len(item.payload)
+    is_raw_sound = item.modality is Modality.AUDIO and item.modality in served.raw
+    rows = max(1, math.ceil((item.end_ms - item.start_ms) / 1_000)) if is_raw_sound else 1
+    return _ENTRY_BYTES + rows * row_bytes

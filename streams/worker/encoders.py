@@ -1,12 +1,13 @@
-"""From an item's payload to its embedding: decoding in threads, encoding in micro-batches over all sources."""
+"""From an item's payload to its content: decoding in threads, encoding in micro-batches over all sources."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,25 +27,32 @@ from streams.settings import Settings
 from streams.worker.metrics import STAGE_SECONDS
 from streams.worker.readiness import Readiness
 
-__all__ = ["Content", "Embedded", "Encoded", "Encoder", "ItemEncoders", "joined_versions"]
+__all__ = ["Content", "Embedded", "Encoded", "Encoder", "ItemEncoders", "encoder_names", "joined_versions"]
 
 R = TypeVar("R")
 
 log = structlog.get_logger(__name__)
 
+_SPECS: Final = MappingProxyType(
+    {Modality.VIDEO: VIDEO_ENCODER, Modality.AUDIO: AUDIO_ENCODER, Modality.TRANSCRIPT: TEXT_ENCODER}
+)
+_NO_EMBEDDING: Final = np.zeros(0, np.float32)
 _BATCHES_WAITING = 4  # as many batches as keep the line busy; the worker's byte budget bounds what waits before it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """What is kept of an item once it is encoded: kilobytes, whatever the payload's size.
+    """What is kept of an item once it is encoded: kilobytes, whatever the payload's size; or decoded, where it is raw.
 
     Attributes:
-        embedding: float32 [D] of the item's modality.
+        embedding: float32 [D] of the item's modality; [0] where it is raw.
         samples: of sound, at the rate that it came with.
         sample_rate_hz: of sound, as it came; 0 for other modalities.
         text: of a transcript segment.
-        model_version: of the encoder that embedded it; "1, 2" where the seconds of a sound met two.
+        model_version: of the encoder that embedded it; "1, 2" where the seconds of a sound met two; empty where it is
+            raw.
+        raw: what the fusion model takes instead of an embedding: the pixels of a frame, uint8 [1, 224, 224, 3], or the
+            seconds of a sound, float32 [P, 16000], as `pieces` cuts them; None where it takes the embedding.
     """
 
     embedding: npt.NDArray[np.float32]
@@ -52,6 +60,12 @@ class Content:
     sample_rate_hz: int = 0
     text: str = ""
     model_version: str = ""
+    raw: npt.NDArray[Any] | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes in memory."""
+        return self.embedding.nbytes + (0 if self.raw is None else self.raw.nbytes) + len(self.text.encode())
 
 
 class Embedded(NamedTuple):
@@ -131,12 +145,12 @@ class Encoder:
 
 
 class ItemEncoders:
-    """Turns the items of all modalities into their content."""
+    """Turns the items of all modalities into their content; what the fusion model takes raw is only decoded."""
 
     def __init__(
         self, server: TritonServer, served: ServedFacts, settings: Settings, readiness: Readiness, executor: Executor
     ) -> None:
-        """Open one channel per encoder.
+        """Open one channel per encoder that is needed.
 
         Args:
             server: the Triton that serves them.
@@ -149,20 +163,17 @@ class ItemEncoders:
         self._max_decoded_bytes = settings.limits.max_decoded_bytes
 
         specs = served.make_specs()
+        names = encoder_names(settings)
 
-        def encoder(model: str, name: str) -> Encoder:
-            spec = specs[model]
-            client = ModelClient(server, spec, timeout_s=settings.triton.timeout_s, name=name)
+        def encoder(modality: Modality) -> Encoder:
+            spec = specs[_SPECS[modality].name]
+            client = ModelClient(server, spec, timeout_s=settings.triton.timeout_s, name=names[modality])
             return Encoder(client, spec, settings, readiness)
 
-        self.video = encoder(VIDEO_ENCODER.name, settings.models.video_encoder)
-        self.audio = encoder(AUDIO_ENCODER.name, settings.models.audio_encoder)
-        self.text = encoder(TEXT_ENCODER.name, settings.models.text_encoder)
-
-    @property
-    def by_modality(self) -> dict[Modality, Encoder]:
-        """The encoder of each modality."""
-        return {Modality.VIDEO: self.video, Modality.AUDIO: self.audio, Modality.TRANSCRIPT: self.text}
+        self.by_modality: Mapping[Modality, Encoder] = {
+            modality: encoder(modality) for modality in Modality if modality not in served.raw
+        }
+        """The encoder of each modality; one that is raw has none."""
 
     @property
     def names(self) -> dict[Modality, str]:
@@ -187,12 +198,18 @@ class ItemEncoders:
 
     async def _video(self, item: Item) -> Content:
         frame = await self._decode(partial(decode_frame, item.payload, max_decoded_bytes=self._max_decoded_bytes))
-        embedding, version = await self.video.encode(frame.pixels)
+        encoder = self.by_modality.get(Modality.VIDEO)
+        if encoder is None:
+            return Content(_NO_EMBEDDING, raw=frame.pixels[np.newaxis])
+        embedding, version = await encoder.encode(frame.pixels)
         return Content(embedding, model_version=version)
 
     async def _audio(self, item: Item) -> Content:
         pcm, seconds = await self._decode(partial(_decode_sound, item, self._max_decoded_bytes))
-        answers = await asyncio.gather(*(self.audio.encode(second) for second in seconds))
+        encoder = self.by_modality.get(Modality.AUDIO)
+        if encoder is None:
+            return Content(_NO_EMBEDDING, len(pcm.samples), pcm.sample_rate_hz, raw=seconds)
+        answers = await asyncio.gather(*(encoder.encode(second) for second in seconds))
         embeddings = [answer.embedding for answer in answers]
         mean = embeddings[0] if len(embeddings) == 1 else np.mean(embeddings, axis=0, dtype=np.float32)
         version = joined_versions(answer.model_version for answer in answers)
@@ -201,7 +218,9 @@ class ItemEncoders:
     async def _transcript(self, item: Item) -> Content:
         segment = await self._decode(partial(decode_transcript, item.payload, item.content_type))
         text = segment.text.strip()
-        embedding, version = await self.text.encode(np.array([text.encode()], dtype=np.object_))
+        embedding, version = await self.by_modality[Modality.TRANSCRIPT].encode(
+            np.array([text.encode()], dtype=np.object_)
+        )
         return Content(embedding, text=text, model_version=version)
 
     async def _decode(self, decode: Callable[[], R]) -> R:
@@ -213,6 +232,16 @@ class ItemEncoders:
             raise PoisonItem(str(error), code=error.code, stage="decode") from error
         finally:
             STAGE_SECONDS.labels("decode").observe(perf_counter() - started)
+
+
+def encoder_names(settings: Settings) -> dict[Modality, str]:
+    """The name in the repository of each modality's encoder, by the settings."""
+    models = settings.models
+    return {
+        Modality.VIDEO: models.video_encoder,
+        Modality.AUDIO: models.audio_encoder,
+        Modality.TRANSCRIPT: models.text_encoder,
+    }
 
 
 def joined_versions(versions: Iterable[str]) -> str:

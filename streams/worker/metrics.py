@@ -58,7 +58,7 @@ COMMIT_LAG = Gauge(
     "End of a partition minus the stored position: what is not done.",
     ["topic", "partition"],
 )
-HELD_BYTES = Gauge("braid_held_bytes", "Bytes of encoded items that windows hold until they are final.")
+HELD_BYTES = Gauge("braid_held_bytes", "Bytes of items, encoded or raw, that windows hold until they are final.")
 HELD_RECORDS = Gauge("braid_held_records", "Records read and not done yet.", ["topic", "partition"])
 UNDECODED_BYTES = Gauge("braid_undecoded_bytes", "Payload bytes waiting to be decoded and encoded.")
 SOURCES = Gauge("braid_sources", "Sources in sight.")

@@ -59,10 +59,10 @@ class Fuser:
             beside: hears of each answer, with the window's id and what the model was given.
         """
         self.client = client
-        self._dims = served.dims
+        self._tensors = served.items
         self._live_version = live_version
         self._beside = beside
-        good: FusionInputs = {name: batch[0].astype(np.float32) for name, batch in client.spec.sample().items()}
+        good: FusionInputs = {name: batch[0] for name, batch in client.spec.sample().items()}
         trial: Trial[FusionInputs, FusionAnswer] = Trial(
             Line(
                 model=client.name,
@@ -76,11 +76,14 @@ class Fuser:
             )
         )
         bounds = settings.triton
+        max_batch = min(bounds.max_batch, client.spec.max_batch_size)
+        # A raw window is more than a megabyte: no more of them are laid out than the batcher takes.
+        self._turns = asyncio.Semaphore(max_batch * bounds.max_in_flight)
         self._batcher: MicroBatcher[FusionInputs, FusionAnswer] = MicroBatcher(
             trial.answer,
-            max_batch=min(bounds.max_batch, client.spec.max_batch_size),
+            max_batch=max_batch,
             max_in_flight=bounds.max_in_flight,
-            capacity=bounds.max_batch * bounds.max_in_flight,
+            capacity=max_batch * bounds.max_in_flight,
         )
 
     async def fuse(self, window: Window[Item], items: Sequence[Encoded]) -> FusionAnswer:
@@ -90,8 +93,9 @@ class Fuser:
             PoisonItem: the model refuses this window (`fuse.refused`), fails on it, also when it is asked for it alone
                 (`fuse.failed`; see `Trial` for what that takes), or its answer is not finite (`fuse.not_finite`).
         """
-        inputs = fusion_inputs(window, items, self._dims)
-        answer = await self._batcher.submit(inputs)
+        async with self._turns:
+            inputs = fusion_inputs(window, items, self._tensors)
+            answer = await self._batcher.submit(inputs)
         outputs = (answer.probabilities, answer.contributions, answer.embedding)
         if not all(np.isfinite(output).all() for output in outputs):
             raise PoisonItem(

@@ -22,7 +22,9 @@ from streams.worker.readiness import Readiness
 
 __all__ = ["Shadow"]
 
-_WAITING = 64  # a quarter of a megabyte each
+_WAITING = 64  # a quarter of a megabyte each, of embeddings
+_WAITING_BYTES = 20_000_000
+_WAITING_AT_LEAST = 8
 _OUTPUT = FUSION.outputs[0].name
 
 log = structlog.get_logger(__name__)
@@ -79,7 +81,8 @@ class Shadow:
         self._versions = versions
         self._store = store
         self._group = settings.kafka.group
-        self._max_batch = min(settings.triton.max_batch, FUSION.max_batch_size)
+        self._max_batch = min(settings.triton.max_batch, client.spec.max_batch_size)
+        self._at_most = min(_WAITING, max(_WAITING_AT_LEAST, _WAITING_BYTES // served.window_bytes))
         self._readiness = readiness
         self._worker = worker
         self._served = served
@@ -92,7 +95,7 @@ class Shadow:
         """Take note of an answer of the live version; returns at once."""
         if self._versions.shadow is None:
             return
-        if len(self._waiting) == _WAITING:
+        if len(self._waiting) == self._at_most:
             self._skipped += 1
             return
         self._waiting.append(_Answered(window_id, inputs, answer))

@@ -15,7 +15,8 @@ from streams.worker.window_items import fetch_items
 __all__ = ["StoredItems", "fill"]
 
 _ENCODED_AT_A_TIME = 16  # payloads in memory
-_REMEMBERED_ITEMS = 2_000  # some kilobytes each: neighbouring windows share items
+_REMEMBERED_ITEMS = 2_000  # some kilobytes each where they are embedded: neighbouring windows share items
+_REMEMBERED_BYTES = 64_000_000
 
 
 class StoredItems:
@@ -37,6 +38,7 @@ class StoredItems:
         self._modalities = modalities
         self._limits = limits
         self._contents: OrderedDict[tuple[str, int, int], Content] = OrderedDict()
+        self._remembered_bytes = 0
 
     async def of_window(self, stored: Detection, unless: Collection[str] = ()) -> list[Encoded] | None:
         """The items of a stored answer with their content; None when one of them has an id out of `unless`.
@@ -66,12 +68,19 @@ class StoredItems:
             PoisonItem: it cannot be decoded, or its model refuses it.
         """
         place = (item.topic, item.partition, item.offset)
-        content = self._contents.pop(place, None) or await self._encoders.encode(item)
+        content = self._contents.get(place) or await self._encoders.encode(item)
         item.payload = b""
-        self._contents[place] = content
-        if len(self._contents) > _REMEMBERED_ITEMS:
-            self._contents.popitem(last=False)
+        self._remember(place, content)
         return Encoded(item, content)
+
+    def _remember(self, place: tuple[str, int, int], content: Content) -> None:
+        if place not in self._contents:
+            self._remembered_bytes += content.held_bytes
+        self._contents[place] = content
+        self._contents.move_to_end(place)
+        while len(self._contents) > _REMEMBERED_ITEMS or self._remembered_bytes > _REMEMBERED_BYTES:
+            _, forgotten = self._contents.popitem(last=False)
+            self._remembered_bytes -= forgotten.held_bytes
 
 
 def fill(window: Window[Item], items: Sequence[Encoded]) -> list[Encoded]:

@@ -15,9 +15,11 @@ import numpy as np
 import onnxruntime
 import tritonclient.grpc as triton
 
+from processors.modality import Modality
 from processors.models.export import export_model
 from processors.models.fusion import FUSION_KINDS, FusionShape, ServedFusion, Task, make_fusion
-from processors.models.networks import load_network
+from processors.models.networks import load_network, read_facts
+from processors.models.plan import ModelPlan
 from processors.models.quantization import CALIBRATIONS, quantise
 from processors.models.spec import (
     AUDIO_ENCODER,
@@ -46,23 +48,35 @@ _FUSION_SHAPE = FusionShape(
     tasks=(Task("event", EVENT_CLASSES, is_exclusive=False),),
     width=WINDOW_EMBEDDING_DIM,
 )
+RAW_ITEMS_OF_A_WINDOW = {Modality.VIDEO: 8, Modality.AUDIO: 4}
+RAW_WINDOWS = 4
+RAW = "of 8 frames and 4 seconds raw"
+ENCODED_ONCE = "of which half was encoded for the one before"
 TEXT = b"the delivery for this morning has arrived at the dock; the gate is up!"
+
+_Feed = Mapping[str, np.ndarray]
+_Asked = tuple[onnxruntime.InferenceSession, _Feed]
 
 
 async def measure_models(settings: Settings) -> tuple[list[Figure], dict[str, Any]]:
-    rates, fusion_ms = await asyncio.to_thread(_measure_graphs)
+    rates, fusion_ms, window_ms = await asyncio.to_thread(_measure_graphs)
     figures = [Figure(f"{name}, graph alone, one thread", found, "items/s") for name, found in rates.items()]
     pairs = zip(rates["video_encoder int8"], rates["video_encoder fp32"], strict=True)
     figures.append(Figure("video_encoder, int8 / fp32", [int8 / fp32 for int8, fp32 in pairs]))
     for name, found in fusion_ms.items():
         figures.append(Figure(f"{name} with contributions, batch of 16, two threads", found, "ms/window", at_most=3))
+    for name, found in window_ms.items():
+        figures.append(Figure(f"a window {name}, one thread", found, "ms/window"))
+    ways = zip(window_ms[RAW], window_ms[ENCODED_ONCE], strict=True)
+    figures.append(Figure(f"a window {RAW} / {ENCODED_ONCE}", [raw / once for raw, once in ways]))
     for spec in (VIDEO_ENCODER, AUDIO_ENCODER, TEXT_ENCODER, FUSION):
         found = await asyncio.to_thread(_through_triton, settings.triton.grpc or "", spec)
         figures.append(Figure(f"{spec.name}, through Triton", found, "items/s"))
     return figures, {"batch": BATCH}
 
 
-def _measure_graphs() -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+def _measure_graphs() -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, list[float]]]:
+    """Items a second by graph; milliseconds a window by kind of fusion; and by the way of its items into the fusion."""
     with tempfile.TemporaryDirectory(prefix="braid-bench-models-") as folder:
         graphs = {}
         for spec in (VIDEO_ENCODER, AUDIO_ENCODER, TEXT_ENCODER_ONNX, FUSION):
@@ -91,7 +105,28 @@ def _measure_graphs() -> tuple[dict[str, list[float]], dict[str, list[float]]]:
         for _ in range(ROUNDS):
             for name, session in fusions.items():
                 fusion_ms[name].append(1_000 * _seconds(session, feed) / BATCH)
-        return rates, fusion_ms
+        encoders = {name: sessions[name] for name in ("video_encoder int8", "audio_encoder")}
+        window_ms = _measure_windows(Path(folder) / "raw.onnx", encoders, _open(graphs[FUSION.name], 1))
+        return rates, fusion_ms, window_ms
+
+
+def _measure_windows(
+    path: Path, encoders: Mapping[str, _Asked], fusion: onnxruntime.InferenceSession
+) -> dict[str, list[float]]:
+    """A window whose items go raw into one graph, and one of whose items half were encoded for the one before."""
+    plan = ModelPlan(raw=RAW_ITEMS_OF_A_WINDOW)
+    spec = read_facts(plan).make_specs()[FUSION.name]
+    export_model(load_network(FUSION.name, plan), spec, path)
+    raw, raw_feed = _open(path, 1), _feed(spec, RAW_WINDOWS)
+    fusion_feed = _feed(FUSION, RAW_WINDOWS)
+    found: dict[str, list[float]] = {RAW: [], ENCODED_ONCE: []}
+    for _ in range(ROUNDS):
+        found[RAW].append(1_000 * _seconds(raw, raw_feed) / RAW_WINDOWS)
+        once_s = _seconds(fusion, fusion_feed) / RAW_WINDOWS
+        for (session, feed), items in zip(encoders.values(), RAW_ITEMS_OF_A_WINDOW.values(), strict=True):
+            once_s += _seconds(session, feed) / BATCH * items / 2
+        found[ENCODED_ONCE].append(1_000 * once_s)
+    return found
 
 
 def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -100,11 +135,11 @@ def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def _feed(spec: ModelSpec) -> Mapping[str, np.ndarray]:
+def _feed(spec: ModelSpec, rows: int = BATCH) -> _Feed:
     random = np.random.default_rng(5)
     feed = {}
     for tensor in spec.inputs:
-        shape = (BATCH, *(16 if size < 0 else size for size in tensor.shape))
+        shape = (rows, *(16 if size < 0 else size for size in tensor.shape))
         if tensor.dtype == "BYTES":
             feed[tensor.name] = np.full(shape, TEXT, object)
         elif tensor.dtype == "FP32":
@@ -115,7 +150,7 @@ def _feed(spec: ModelSpec) -> Mapping[str, np.ndarray]:
     return feed
 
 
-def _seconds(session: onnxruntime.InferenceSession, feed: Mapping[str, np.ndarray]) -> float:
+def _seconds(session: onnxruntime.InferenceSession, feed: _Feed) -> float:
     begun_s = time.perf_counter()
     session.run(None, dict(feed))
     return time.perf_counter() - begun_s

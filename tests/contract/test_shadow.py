@@ -28,6 +28,7 @@ class Client:
     """A fusion model whose shadow version answers `probabilities`, or raises; it can be held up."""
 
     name = "fusion"
+    spec = FUSION
 
     def __init__(self, probabilities):
         self.server = TritonServer("127.0.0.1:1").aside("triton_shadow")

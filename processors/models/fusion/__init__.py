@@ -2,7 +2,8 @@
 
 `FusionNetwork` is what Triton serves where nothing else is chosen, with weights of its own. `make_fusion` makes one of
 several kinds of any size for any tasks; an `Ensemble` of them behaves like one, in its file and where it is served,
-and `ServedFusion` puts one behind what Triton takes and gives.
+`ServedFusion` puts one behind what Triton takes and gives, and `RawFusion` puts encoders before one, so that it takes
+frames and sound as they are.
 """
 
 from processors.models.fusion.ensemble import Ensemble
@@ -12,6 +13,7 @@ from processors.models.fusion.kinds import FUSION_KINDS, make_fusion
 from processors.models.fusion.model import FusionAnswer, FusionModel, FusionShape, Task
 from processors.models.fusion.network import FUSION_WEIGHTS_PATH, FusionNetwork, load_fusion
 from processors.models.fusion.prompts import PromptFusion, Prompts
+from processors.models.fusion.raw import RawFusion
 from processors.models.fusion.served import EVENT_TASK, ServedFusion, facts_of
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Initialisation",
     "PromptFusion",
     "Prompts",
+    "RawFusion",
     "ServedFusion",
     "Task",
     "TrainedFusion",

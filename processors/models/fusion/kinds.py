@@ -11,6 +11,8 @@ from processors.models.fusion.transformer import TransformerFusion
 
 __all__ = ["FUSION_KINDS", "find_kind", "kind_of", "make_fusion"]
 
+_RAW: Final = "raw"
+
 FUSION_KINDS: Final[Mapping[str, type[FusionModel]]] = MappingProxyType(
     {
         "concat": ConcatFusion,
@@ -27,6 +29,11 @@ def find_kind(name: str) -> type[FusionModel]:
     Raises:
         ModelError: there is none.
     """
+    if name == _RAW:
+        raise ModelError(
+            f"the fusion {_RAW} is no kind that is trained by itself: train one of {', '.join(FUSION_KINDS)} on "
+            "embeddings, and build the repository with `models.raw`, which puts the encoders before it"
+        )
     if name not in FUSION_KINDS:
         raise ModelError(f"no kind of fusion is called {name!r}; choose one of {', '.join(FUSION_KINDS)}")
     return FUSION_KINDS[name]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from processors.modality import Modality
 
@@ -71,7 +71,7 @@ class NetworkPlan(_Part):
     """The network."""
 
     kind: Literal["concat", "weighted", "attention", "transformer"] = "attention"
-    """How modalities meet: concat, weighted, attention or transformer."""
+    """How modalities meet: concat, weighted, attention or transformer. To serve one raw, see `models.raw`."""
     width: Annotated[int, Field(gt=0, multiple_of=4)] = 128
     """Length of its tokens and of the embedding. Served embeddings have 128 numbers, whatever stands here."""
     members: Annotated[int, Field(ge=1, le=16)] = 1
@@ -82,6 +82,16 @@ class NetworkPlan(_Part):
     """File of `braid pretrain`, or of another training, whose network it begins from; empty: from nothing."""
     memory_s: Rate = 4.0
     """How far back items count at the start of training; it is learned from there."""
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _not_raw(cls, kind: object) -> object:
+        if kind == "raw":
+            raise ValueError(
+                "raw is no kind that is trained by itself; train one of the others on embeddings, and serve it with "
+                "the encoders in the same graph by `models.raw` of the pipeline's settings"
+            )
+        return kind
 
 
 class LoopPlan(_Part):

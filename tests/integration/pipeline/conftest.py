@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -63,6 +65,20 @@ class Worker:
             return error.code, error.read().decode()
         except URLError:
             return None
+
+    def metric(self, name: str) -> float:
+        """The value of a metric without labels; 0 where there is none yet."""
+        answer = self.probe("/metrics")
+        found = re.search(rf"^{name} (\S+)$", answer[1] if answer else "", re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    async def largest_until(self, done: asyncio.Task[Any], name: str) -> float:
+        """The largest value of a metric that was seen while a task ran."""
+        largest = 0.0
+        while not done.done():
+            largest = max(largest, await asyncio.to_thread(self.metric, name))
+            await asyncio.sleep(0.02)
+        return largest
 
     @property
     def output(self) -> str:

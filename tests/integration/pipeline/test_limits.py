@@ -1,25 +1,9 @@
 """Bounds on memory and sources, on real servers."""
 
 import asyncio
-import re
 import time
 
 from streams.settings import LimitSettings
-
-
-def metric(worker, name):
-    answer = worker.probe("/metrics")
-    found = re.search(rf"^{name} (\S+)$", answer[1] if answer else "", re.MULTILINE)
-    return float(found[1]) if found else 0.0
-
-
-async def largest_until(done, worker, name):
-    """The largest value of a gauge that was seen while a task ran."""
-    largest = 0.0
-    while not done.done():
-        largest = max(largest, await asyncio.to_thread(metric, worker, name))
-        await asyncio.sleep(0.02)
-    return largest
 
 
 async def test_a_backlog_is_exact_when_only_what_the_oldest_windows_wait_for_fits_into_memory(
@@ -38,11 +22,11 @@ async def test_a_backlog_is_exact_when_only_what_the_oldest_windows_wait_for_fit
             await assert_exact(source)
 
     checking = asyncio.create_task(check())
-    largest = await largest_until(checking, worker, "braid_held_bytes")
+    largest = await worker.largest_until(checking, "braid_held_bytes")
     await checking
     one_turn_bytes = 64 * 7_000  # by which a bound may be passed
     assert limit_bytes < largest < 2 * limit_bytes + one_turn_bytes
-    assert metric(worker, "braid_windows_sealed_for_memory_total") == 0
+    assert worker.metric("braid_windows_sealed_for_memory_total") == 0
     assert worker.stop() == 0, worker.output
 
 
@@ -52,7 +36,7 @@ async def test_when_nothing_else_helps_the_oldest_windows_are_sealed_and_say_so(
     worker = start_worker(limits=LimitSettings(max_held_bytes=100_000))
     found = await finals(source)
     assert {detection.sealed_by for detection in found.values()} >= {"memory"}
-    assert metric(worker, "braid_windows_sealed_for_memory_total") > 0
+    assert worker.metric("braid_windows_sealed_for_memory_total") > 0
     assert worker.stop() == 0, worker.output
 
 

@@ -56,6 +56,7 @@ def test_every_fault_is_reported_at_once_with_its_line_and_the_mend(write):
         ("tasks: {}", "tasks is empty"),
         ("split: {test_share: 0}", "greater than 0"),
         ("network: {width: 30}", "multiple of 4"),
+        ("network: {kind: raw}", "raw is no kind that is trained by itself; .*`models.raw`"),
         ("loop: {learning_rate: .nan}", "got nan"),
     ],
 )

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.errors import ModelError
 from processors.modality import Modality
 from processors.models.served import ServedFacts
-from processors.models.spec import EMBEDDING_DIMS, EVENT_CLASSES, MAX_FRAMES
+from processors.models.spec import EMBEDDING_DIMS, EVENT_CLASSES, MAX_FRAMES, embedded_items
 from streams.records import Item
 from streams.worker.answer import (
     FusionAnswer,
@@ -23,6 +24,7 @@ from streams.worker.answer import (
 from streams.worker.encoders import Content, Encoded
 
 DIMS = EMBEDDING_DIMS
+TENSORS = {modality: embedded_items(modality, dim) for modality, dim in DIMS.items()}
 WINDOW = SimpleNamespace(id="dock-1/4000/4000", source_id="dock-1", start_ms=4_000, end_ms=8_000, closed_by="watermark")
 
 
@@ -56,20 +58,20 @@ def answered(items, probabilities=(0.1, 0.8, 0.2, 0.3), thresholds=0.5, served=N
 
 
 def test_a_frame_weighs_one_and_is_placed_in_seconds_from_the_start():
-    inputs = fusion_inputs(WINDOW, [encoded(Modality.VIDEO, 5_500)], DIMS)
+    inputs = fusion_inputs(WINDOW, [encoded(Modality.VIDEO, 5_500)], TENSORS)
     assert inputs["video_time"][0] == pytest.approx(1.5)
     assert inputs["video_weight"].tolist() == [1.0] + [0.0] * (MAX_FRAMES - 1)
 
 
 def test_a_chunk_that_began_before_the_window_weighs_what_lies_inside():
-    inputs = fusion_inputs(WINDOW, [encoded(Modality.AUDIO, 3_750, 4_750)], DIMS)
+    inputs = fusion_inputs(WINDOW, [encoded(Modality.AUDIO, 3_750, 4_750)], TENSORS)
     assert inputs["audio_time"][0] == pytest.approx(-0.25)
     assert inputs["audio_weight"][0] == pytest.approx(0.75)
 
 
 def test_more_frames_than_the_model_takes_are_sampled_evenly_and_said():
     frames = [encoded(Modality.VIDEO, 4_000 + 40 * k, fill=k) for k in range(100)]
-    inputs = fusion_inputs(WINDOW, frames, DIMS)
+    inputs = fusion_inputs(WINDOW, frames, TENSORS)
     assert inputs["video"][0, 0] == 0
     assert inputs["video"][MAX_FRAMES - 1, 0] == 99
     coverage = answered(frames).coverage.video
@@ -90,13 +92,13 @@ def test_classes_and_thresholds_are_those_that_are_served():
 
 
 def test_items_are_laid_out_as_long_as_the_served_model_takes_them():
-    dims = {**DIMS, Modality.VIDEO: 7}
+    tensors = {**TENSORS, Modality.VIDEO: embedded_items(Modality.VIDEO, 7)}
     frame = Encoded(item(Modality.VIDEO, 5_000), Content(np.ones(7, np.float32)))
-    inputs = fusion_inputs(WINDOW, [frame], dims)
+    inputs = fusion_inputs(WINDOW, [frame], tensors)
     assert inputs["video"].shape == (MAX_FRAMES, 7)
     assert inputs["audio"].shape == (16, DIMS[Modality.AUDIO])
-    with pytest.raises(ValueError, match="reshape"):
-        fusion_inputs(WINDOW, [frame], {**DIMS, Modality.VIDEO: 9})
+    with pytest.raises(ModelError, match=r"video items: rows float32 \[7\], expected float32 \[1280\]"):
+        fusion_inputs(WINDOW, [frame], TENSORS)
 
 
 def test_required_modalities_that_brought_nothing_are_missing():

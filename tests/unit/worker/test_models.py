@@ -1,9 +1,12 @@
 """What the worker makes of a model's answers: encoders and fusion over a scripted client."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
-from processors.models.served import shipped_facts
+from processors.modality import Modality
+from processors.models.served import ServedFacts, shipped_facts
 from processors.models.spec import FUSION, VIDEO_ENCODER
 from streams.align import Window
 from streams.errors import ModelFailed, PoisonItem
@@ -107,3 +110,48 @@ async def test_a_row_on_which_its_model_fails_is_poison_and_the_next_is_answered
         await one.encode(BAD_ROW)
     assert (poison.value.code, poison.value.stage) == ("encode.failed", "encode")
     assert np.isfinite((await one.encode(ROW)).embedding).all()
+
+
+class BusyClient(Client):
+    """Answers once it is let go; remembers how many windows each request held."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.let_go = asyncio.Event()
+        self.batches = []
+
+    async def infer(self, inputs, outputs, version=None):
+        self.batches.append(len(inputs["video"]))
+        await self.let_go.wait()
+        return await super().infer(inputs, outputs, version)
+
+
+class Watched(list):
+    """Items of a window; says when they were laid out."""
+
+    def __init__(self, seen):
+        super().__init__()
+        self._seen = seen
+
+    def __iter__(self):
+        self._seen.add(id(self))
+        return super().__iter__()
+
+
+async def test_raw_windows_are_laid_out_as_far_as_requests_take_them_and_no_further():
+    served = ServedFacts({Modality.TRANSCRIPT: 4}, ("leak",), {"leak": 0.5}, {Modality.VIDEO: 2, Modality.AUDIO: 1}, 2)
+    client, seen = BusyClient(served.make_specs()["fusion"]), set()
+    asked = Fuser(client, served, Settings(), Readiness(), lambda: 1)
+    windows = [Watched(seen) for _ in range(40)]
+    answers = [
+        asyncio.create_task(asked.fuse(Window("gate", k, k + 100, first_seen_ms=0), items))
+        for k, items in enumerate(windows)
+    ]
+    while len(client.batches) < 3:
+        await asyncio.sleep(0)
+    at_most = 2 * Settings().triton.max_in_flight
+    assert 0 < len(seen) <= at_most
+    client.let_go.set()
+    assert len(await asyncio.gather(*answers)) == 40
+    assert max(client.batches) == 2
+    await asked.close()

@@ -1,0 +1,112 @@
+"""What the byte budget is told of items on their way."""
+
+import asyncio
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from processors.modality import Modality
+from processors.models.served import ServedFacts
+from processors.models.spec import EMBEDDING_DIMS
+from streams.errors import PoisonItem
+from streams.records import Item
+from streams.worker.answering import WindowAnswers
+from streams.worker.budget import ByteBudget, ByteLedger
+from streams.worker.encoders import Content
+
+FRAME_BYTES, SECOND_BYTES, ENTRY_BYTES = 224 * 224 * 3, 16_000 * 4, 1_500
+NO_EMBEDDING = np.zeros(0, np.float32)
+
+
+class Counted(ByteBudget):
+    """Remembers what is held."""
+
+    held_bytes = 0
+
+    def change(self, *, undecoded_bytes: int = 0, held_bytes: int = 0) -> None:
+        super().change(undecoded_bytes=undecoded_bytes, held_bytes=held_bytes)
+        self.held_bytes += held_bytes
+
+
+@dataclass
+class Bench:
+    """Items on their way to windows, up to their content."""
+
+    raw: dict[Modality, int]
+    content: Content | PoisonItem | None = None
+    sheds: bool = False
+    budget: Counted = field(default_factory=lambda: Counted(10**9, 10**6))
+
+    def __post_init__(self) -> None:
+        served = ServedFacts(EMBEDDING_DIMS, ("leak",), {"leak": 0.5}, raw=self.raw, max_batch=8)
+        services = SimpleNamespace(
+            served=served,
+            encoders=self,
+            outbox=self,
+            shedder=SimpleNamespace(sheds=lambda _: self.sheds),
+            encoding_turns={modality: asyncio.Semaphore(1) for modality in Modality},
+        )
+        spawn = asyncio.get_running_loop().create_task
+        self.answers = WindowAnswers(services, None, ByteLedger(self.budget), spawn, lambda _: None)
+        self.let_go = asyncio.Event()
+
+    async def encode(self, item: Item) -> Content | None:
+        await self.let_go.wait()
+        if isinstance(self.content, PoisonItem):
+            raise self.content
+        return self.content
+
+    async def bury(self, record: object, error: PoisonItem) -> None:
+        assert error is self.content
+
+    async def counted(self, modality: Modality, length_ms: int = 0, payload: bytes = b"payload") -> tuple[int, int]:
+        """Held bytes beside what an item costs anyway: before it is decoded, and once it is settled."""
+        place = (modality, 0, 5, None, None, None, payload)
+        item = Item("i", "dock-1", modality, 1_000, 1_000 + length_ms, 1_000, False, *place)
+        self.answers.encode(SimpleNamespace(), item, 1)
+        before = self.budget.held_bytes - ENTRY_BYTES
+        self.let_go.set()
+        await self.answers._entries[item].encoding
+        return before, self.budget.held_bytes - ENTRY_BYTES
+
+
+async def test_embeddings_are_counted_before_they_are_made():
+    content = Content(np.zeros(1_280, np.float32))
+    assert await Bench({}, content).counted(Modality.VIDEO) == (4 * 1_280, 4 * 1_280)
+    assert await Bench({}, content).counted(Modality.AUDIO, 5_000) == (4 * 1_280, 4 * 1_280)
+
+
+async def test_a_raw_frame_is_counted_in_full_before_it_is_decoded():
+    content = Content(NO_EMBEDDING, raw=np.zeros((1, 224, 224, 3), np.uint8))
+    bench = Bench({Modality.VIDEO: 8}, content)
+    assert await bench.counted(Modality.VIDEO) == (FRAME_BYTES, FRAME_BYTES)
+    assert not bench.budget.is_full
+
+
+async def test_raw_frames_fill_the_budget():
+    bench = Bench({Modality.VIDEO: 8})
+    for start_ms in range(10):
+        place = (Modality.VIDEO, 0, start_ms, None, None, None, b"payload")
+        item = Item("i", "dock-1", Modality.VIDEO, start_ms, start_ms, start_ms, False, *place)
+        bench.answers.encode(SimpleNamespace(), item, 1)
+    assert bench.budget.is_full
+
+
+@pytest.mark.parametrize(("said_ms", "seconds_said"), [(2_500, 3), (200, 1), (0, 1)])
+async def test_a_raw_sound_counts_what_its_header_says_and_then_what_it_is(said_ms, seconds_said):
+    content = Content(NO_EMBEDDING, 48_000, 16_000, raw=np.zeros((3, 16_000), np.float32))
+    found = await Bench({Modality.AUDIO: 4}, content).counted(Modality.AUDIO, said_ms)
+    assert found == (seconds_said * SECOND_BYTES, 3 * SECOND_BYTES)
+
+
+async def test_what_is_poison_or_left_out_holds_nothing():
+    poison = PoisonItem("no picture", code="video.format", stage="decode")
+    assert await Bench({Modality.VIDEO: 8}, poison).counted(Modality.VIDEO) == (FRAME_BYTES, 0)
+    assert await Bench({Modality.VIDEO: 8}, sheds=True).counted(Modality.VIDEO) == (FRAME_BYTES, 0)
+
+
+async def test_words_count_their_text():
+    content = Content(np.zeros(384, np.float32), text="help")
+    assert await Bench({}, content).counted(Modality.TRANSCRIPT, payload=b"help") == (4 * 384 + 4, 4 * 384 + 4)
