@@ -1,0 +1,1 @@
+"""Whether what the baseline promises holds, on simulated sources."""

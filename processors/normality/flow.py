@@ -1,0 +1,61 @@
+"""How a picture moves between two frames: dense optical flow, and where of it something really moves."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Flow", "measure_flow"]
+
+_LEAST_SHIFT_PX: Final = 0.3
+"""Smaller shifts are noise of the flow."""
+_LEAST_CHANGE: Final = 6
+"""Grey levels by which a moving pixel's surroundings change at least."""
+_MOST_CHANGE: Final = 20
+_NOISE_FACTOR: Final = 3
+"""A change is at least so many times that of the typical pixel, as far as `_MOST_CHANGE` allows."""
+_PATCH_STRIDE_PX: Final = 5
+"""From one patch of the search to the next: a third less work than with the preset's four."""
+_AROUND: Final = np.ones((5, 5), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """The motion from one thumbnail to the next.
+
+    Attributes:
+        velocity: float32 [H, W, 2], right and down, in pixels of the thumbnail per second.
+        moving: bool [H, W], where there is motion.
+        seconds: between the two.
+    """
+
+    velocity: npt.NDArray[np.float32]
+    moving: npt.NDArray[np.bool_]
+    seconds: float
+
+
+def measure_flow(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], seconds: float) -> Flow:
+    """Follow every pixel by dense inverse search (Kroeger et al., 2016).
+
+    Where nothing has texture, flow is guessed from the surroundings: only where the picture changes too is it motion.
+
+    Args:
+        before: uint8 [H, W] grey.
+        after: of the same shape.
+        seconds: between them, above 0.
+    """
+    change = cv2.absdiff(cv2.blur(before, (3, 3)), cv2.blur(after, (3, 3)))
+    least_change = min(_LEAST_CHANGE + _NOISE_FACTOR * float(np.median(change)), _MOST_CHANGE)
+    changed = (change > least_change).astype(np.uint8)
+    if not changed.any():
+        return Flow(np.zeros((*before.shape, 2), np.float32), np.zeros(before.shape, np.bool_), seconds)
+    searching = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    # The preset ends at a quarter of the size, where a patch is twice as high as a walker of fifteen pixels.
+    searching.setFinestScale(0)
+    searching.setPatchStride(_PATCH_STRIDE_PX)
+    shift_px = searching.calc(before, after, None)
+    shifted = cv2.magnitude(shift_px[..., 0], shift_px[..., 1]) > _LEAST_SHIFT_PX
+    near_change = cv2.dilate(changed, _AROUND).view(np.bool_)
+    return Flow(shift_px / np.float32(seconds), shifted & near_change, seconds)

@@ -1,0 +1,371 @@
+"""A coreset of what is normal: a few prototypes per place, each with a weight, a time of day and a window to show.
+
+After the memory banks of PatchCore (Roth et al., 2022), made online: the nearest prototype takes a vector up or, where
+none is near, the vector becomes one in place of the lightest. How near is near follows from the place's own spread.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.errors import ModelError
+from processors.normality.features import PartFeatures
+from processors.normality.hours import DayHours, hour_of
+from processors.normality.projection import project
+
+__all__ = ["BankShape", "Measured", "MemoryBank"]
+
+_LINK: Final = 1.5
+"""A prototype that is so many units near to a normal one is as normal."""
+_FAR_OUT: Final = 10.0
+"""Distances count at most so many times the usual one where the usual one is learned."""
+_DEVIATIONS: Final = 3.0
+"""A distance of the mean and so many standard deviations is the unit of ratios."""
+_RARE_SHARE: Final = 0.06
+"""The rarest prototypes that make up this share of a place are not normal; above the 5 % that a baseline withstands."""
+_LASTING_SPELLS: Final = 6
+"""A prototype that came in so many different hours is normal, however rare."""
+_TRUSTED: Final = 255
+_HALF_LIFE: Final = 5_000.0
+_SLOWEST_STEP: Final = 1 / 1_000
+_FLOOR_SHARE: Final = 0.01
+"""Spread below this share of a dimension's own size is noise of the number format."""
+_LEAST_REACH: Final = 0.05
+_SPELL_MS: Final = 3_600_000
+_GONE_MS: Final = 15 * 86_400_000
+"""What was not seen for so long has to come back as often as something new."""
+_LONE_WORTH: Final = 8
+"""A prototype with no other near it is given up only for that many times the weight of one that has."""
+_SETTLED: Final = 64
+_REVIEW: Final = 8
+"""Windows from one review of what is normal to the next, once so many were learned."""
+
+_ROUNDING: Final = np.float32(0.51)
+"""Of a step of eight bits: half, and what float arithmetic adds."""
+_LEAST_STEP: Final = np.float16(1e-6)
+_FORGOTTEN_MS: Final = 2**32 - 1
+"""Ages from here on, fifty days, are all one in a file."""
+_STATE: Final = ("codes", "steps", "weights", "spells", "variance", "square", "reach", "reach_square")
+
+Floats = npt.NDArray[np.float32]
+At = tuple[npt.NDArray[np.intp], ...]
+"""Places and slots of prototypes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BankShape:
+    """What a part's vectors look like, and how many are held.
+
+    Attributes:
+        places: cells of the grid; 1 where the places are moments.
+        dim: length of a vector.
+        slots: prototypes of each place at a capacity of 1.
+        held_dim: to which longer vectors are projected.
+        take_up: a prototype takes up vectors that are at most so many times the usual distance away.
+        least_spread: deviation in each dimension that is never unusual.
+        capacity: how many times as many prototypes are held.
+    """
+
+    places: int
+    dim: int
+    slots: int
+    held_dim: int
+    take_up: float
+    least_spread: float = 0.0
+    capacity: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """A part's vectors against its bank.
+
+    Attributes:
+        ratios: float32 [N], distance to the nearest normal prototype, in units of what is
+            still usual at the place.
+        like_ms: int64 [N], start of a window that the prototype is like; -1 where there is none.
+        distances: float32 [N, slots], to all prototypes of the place; infinite for free slots.
+    """
+
+    ratios: Floats
+    like_ms: npt.NDArray[np.int64]
+    distances: Floats
+
+
+class MemoryBank:
+    """The normal of one part of one source.
+
+    What is rare is held but not normal: prototypes that together make up less than 6 % of a place wait, unless they
+    came in six different hours. So a change that stays becomes normal after 0.09 half-lives, and what was seen in 5 %
+    of the windows of the first hour does not.
+
+    Args:
+        shape: of the part.
+        half_life: windows in which the weight of what was learned halves.
+    """
+
+    def __init__(self, shape: BankShape, half_life: float = _HALF_LIFE) -> None:
+        self.shape = shape
+        dim, slots = min(shape.dim, shape.held_dim), shape.slots * shape.capacity
+        self._keep = 0.5 ** (1 / half_life)
+        self._codes = np.zeros((shape.places, slots, dim), np.int8)
+        self._steps = np.zeros((shape.places, slots), np.float16)
+        self._weights = np.zeros((shape.places, slots), np.float32)
+        self._last_ms = np.full((shape.places, slots), -1, np.int64)
+        self._spells = np.zeros((shape.places, slots), np.uint8)
+        self._hours = DayHours((shape.places, slots))
+        self._variance = np.zeros(dim, np.float32)
+        self._square = np.zeros(dim, np.float32)
+        self._reach = np.ones(shape.places, np.float32)
+        self._reach_square = np.ones(shape.places, np.float32)
+        self._learned = 0
+        self._normal = np.zeros((shape.places, slots), bool)
+        self._alone = np.zeros((shape.places, slots), bool)
+
+    @property
+    def learned(self) -> int:
+        """Windows learned."""
+        return self._learned
+
+    def prepare(self, features: PartFeatures) -> tuple[Floats, npt.NDArray[np.intp]]:
+        """The part's vectors as the bank compares them, float32 [N, d], and their places."""
+        vectors = project(features.vectors.astype(np.float32, copy=False), self.shape.held_dim)
+        count = len(vectors)
+        return vectors, np.arange(count) if self.shape.places > 1 else np.zeros(count, np.intp)
+
+    def measure(self, vectors: Floats, places: npt.NDArray[np.intp], at_ms: int) -> Measured:
+        """How far prepared vectors are from what is normal at their place at this hour. Changes nothing."""
+        if not self._learned or not len(vectors):
+            nowhere = np.full((len(vectors), self._weights.shape[1]), np.inf, np.float32)
+            return Measured(np.zeros(len(vectors), np.float32), np.full(len(vectors), -1, np.int64), nowhere)
+        normal = self._normal & self._hours.usual(hour_of(at_ms))
+        # A place that has nothing at this hour yet is compared with all its hours.
+        normal = np.where(normal.any(axis=1, keepdims=True), normal, self._normal)
+        distances = self._distances(vectors, places)
+        to_normal = np.where(normal[places], distances, np.inf)
+        nearest = to_normal.argmin(axis=1)
+        ratios = to_normal[np.arange(len(vectors)), nearest] / self._unit(places)
+        return Measured(ratios.astype(np.float32), self._last_ms[places, nearest], distances)
+
+    def ratios_between(self, vectors: Floats, others: Floats, places: npt.NDArray[np.intp]) -> Floats:
+        """Distances of vectors [N, d] to others [N, d], in the unit of `measure`."""
+        scaled = (vectors - others) / self._spread()
+        distances = np.sqrt(np.mean(scaled**2, axis=-1))
+        ratios: Floats = (distances / self._unit(places)).astype(np.float32)
+        return ratios
+
+    def learn(
+        self,
+        vectors: Floats,
+        places: npt.NDArray[np.intp],
+        at_ms: int,
+        *,
+        trusted: bool = False,
+        distances: Floats | None = None,
+    ) -> None:
+        """Take the prepared vectors of a window as seen.
+
+        Args:
+            vectors: float32 [N, d].
+            places: of the vectors.
+            at_ms: start of the window.
+            trusted: whether somebody vouches that all of it is normal, so that nothing waits.
+            distances: of `measure`, where nothing was learned since; None to measure again.
+        """
+        self._weights *= np.float32(self._keep)
+        self._spells[at_ms - self._last_ms > _GONE_MS] = 0
+        self._hours.begin(at_ms)
+        if len(vectors):
+            held = self._distances(vectors, places) if distances is None else distances
+            self._take(vectors, places, held, at_ms, trusted=trusted)
+            self._learned += 1
+        is_young = self._learned < _SETTLED and not trusted
+        if is_young or self._learned % (_REVIEW * self.shape.capacity) == 0:
+            self._review()
+
+    def state(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Everything that was learned."""
+        arrays: dict[str, npt.NDArray[np.generic]] = {
+            "learned": np.array([self._learned], np.int64),
+            "marks": np.packbits([self._normal, self._alone]),
+            "latest_ms": self._last_ms.max(keepdims=True).reshape(1),
+            "ages_ms": np.minimum(self._last_ms.max() - self._last_ms, _FORGOTTEN_MS).astype(np.uint32),
+        }
+        arrays |= {name: getattr(self, f"_{name}") for name in _STATE}
+        return arrays | {f"hours.{name}": array for name, array in self._hours.state().items()}
+
+    @classmethod
+    def from_state(cls, shape: BankShape, state: Mapping[str, npt.NDArray[Any]], half_life: float = _HALF_LIFE) -> Self:
+        """Take up a `state`: the same answers to the bit.
+
+        Raises:
+            ModelError: arrays are missing, or don't fit together.
+        """
+        bank = cls(shape, half_life)
+        try:
+            learned = int(state["learned"][0])
+            for name in _STATE:
+                own, given = getattr(bank, f"_{name}"), state[name]
+                if own.shape != given.shape or own.dtype != given.dtype:
+                    raise ModelError(
+                        f"array {name} of a memory bank is {given.dtype} {given.shape}, "
+                        f"expected {own.dtype} {own.shape}"
+                    )
+                setattr(bank, f"_{name}", given.copy())
+            hours = {name.removeprefix("hours."): array for name, array in state.items() if name.startswith("hours.")}
+            ages_ms = state["ages_ms"].reshape(bank._last_ms.shape).astype(np.int64)
+            bank._last_ms = np.where(ages_ms == _FORGOTTEN_MS, -1, state["latest_ms"][0] - ages_ms)
+            marks = np.unpackbits(state["marks"], count=2 * bank._normal.size).astype(bool)
+            bank._normal, bank._alone = marks.reshape(2, *bank._normal.shape)
+            bank._hours = DayHours.from_state(hours, bank._weights.shape)
+        except (KeyError, ValueError) as error:
+            raise ModelError(f"the state of a memory bank has {sorted(state)}: {error}") from error
+        bank._learned = learned
+        return bank
+
+    def _spread(self) -> Floats:
+        floor = _FLOOR_SHARE**2 * self._square + self.shape.least_spread**2 + 1e-12
+        spread: Floats = np.sqrt(np.maximum(self._variance, floor))
+        return spread
+
+    def _usual(self, places: npt.NDArray[np.intp]) -> Floats:
+        usual: Floats = np.maximum(self._reach[places], _LEAST_REACH)
+        return usual
+
+    def _unit(self, places: npt.NDArray[np.intp]) -> Floats:
+        """A place where things come and go has a wider normal than one where nothing does."""
+        mean = self._reach[places]
+        deviation = np.sqrt(np.maximum(self._reach_square[places] - mean**2, 0))
+        unit: Floats = np.maximum(mean + _DEVIATIONS * deviation, _LEAST_REACH)
+        return unit
+
+    def _distances(self, vectors: Floats, places: npt.NDArray[np.intp]) -> Floats:
+        """Of vectors [N, d] to the prototypes of their places: [N, slots], infinite for free slots."""
+        rounding = _ROUNDING * self._steps[places][..., None].astype(np.float32)
+        # What eight bits cannot tell apart is equal: a picture that never changes has no distance from itself.
+        away = np.maximum(np.abs(vectors[:, None] - self._held((places,))) - rounding, 0) / self._spread()
+        distances = np.sqrt(np.einsum("nkd,nkd->nk", away, away) / away.shape[-1])
+        return np.where(self._weights[places] > 0, distances, np.inf)
+
+    def _take(
+        self, vectors: Floats, places: npt.NDArray[np.intp], distances: Floats, at_ms: int, *, trusted: bool
+    ) -> None:
+        step = np.float32(max(1 / (self._learned + 1), _SLOWEST_STEP))
+        self._square += step * (np.mean(vectors**2, axis=0) - self._square)
+        near = np.zeros(len(vectors), bool)
+        if self._learned:
+            slots = distances.argmin(axis=1)
+            nearest = distances[np.arange(len(vectors)), slots]
+            near = nearest <= self.shape.take_up * self._usual(places)
+            self._follow_spread(vectors, places, slots, nearest)
+            self._join(vectors[near], (places[near], slots[near]), at_ms, trusted=trusted)
+        for new in self._choose_new(vectors, ~near):
+            self._begin(vectors[new], places[new], at_ms, trusted=trusted)
+
+    def _choose_new(self, vectors: Floats, far: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.intp]]:
+        """Vectors that become prototypes: one of each cell; of moments two, the second as far from the first as can be.
+
+        What else is far from all prototypes at this moment comes again, or is of no account.
+        """
+        indices = np.flatnonzero(far)
+        if self.shape.places > 1 or not len(indices):
+            return [indices] if len(indices) else []
+        away = np.sum(((vectors[indices] - vectors[indices[0]]) / self._spread()) ** 2, axis=1)
+        second = int(away.argmax())
+        return [indices[:1]] if not away[second] else [indices[:1], indices[second : second + 1]]
+
+    def _begin(self, vectors: Floats, places: npt.NDArray[np.intp], at_ms: int, *, trusted: bool) -> None:
+        """Make vectors of different places prototypes."""
+        at = places, self._make_room(places)
+        self._hold(at, vectors)
+        # Among things that come once each and wait, the place of the lightest keeps the weight of all.
+        self._weights[at] = np.where(self._alone[at] & ~self._normal[at], self._weights[at], 0)
+        self._spells[at], self._last_ms[at], self._normal[at], self._alone[at] = 0, -1, False, True
+        self._hours.forget(at)
+        self._weights[at] += 1
+        self._note(at, at_ms, trusted=trusted)
+
+    def _join(self, vectors: Floats, at: At, at_ms: int, *, trusted: bool) -> None:
+        """Let the nearest prototypes take vectors up; each moves towards the mean of those that are its own."""
+        if not len(vectors):
+            return
+        own, sums, counts = at, vectors, np.ones(len(vectors), np.intp)
+        if self.shape.places == 1 and len(vectors) > 1:
+            slots, owner, counts = np.unique(at[1], return_inverse=True, return_counts=True)
+            own, sums = (np.zeros_like(slots), slots), np.zeros((len(slots), vectors.shape[1]), np.float32)
+            np.add.at(sums, owner.reshape(-1), vectors)
+        self._weights[own] += counts
+        steps = np.maximum(counts / self._weights[own], 1 / 64)[:, None]
+        held = self._held(own)
+        self._hold(own, held + steps * (sums / counts[:, None] - held))
+        self._note(own, at_ms, trusted=trusted)
+
+    def _note(self, at: At, at_ms: int, *, trusted: bool) -> None:
+        """Note when prototypes were seen."""
+        again = self._last_ms[at] // _SPELL_MS != at_ms // _SPELL_MS
+        self._spells[at] += again & (self._spells[at] < _TRUSTED)
+        if trusted:
+            self._spells[at] = _TRUSTED
+            self._normal[at] = True
+        self._hours.count(at, again)
+        self._last_ms[at] = at_ms
+
+    def _follow_spread(
+        self, vectors: Floats, places: npt.NDArray[np.intp], slots: npt.NDArray[np.intp], nearest: Floats
+    ) -> None:
+        """The usual deviation per dimension and distance per place, in which what is far counts at a bounded size."""
+        # Rather by the latest windows: the distances to the first few prototypes are those of a bank that knew nothing.
+        step = np.float32(max(4 / (self._learned + 3), _SLOWEST_STEP))
+        inside = np.minimum(nearest, _FAR_OUT * self._usual(places))
+        squares = (vectors - self._held((places, slots))) ** 2
+        share = (inside / np.maximum(nearest, 1e-6))[:, None] ** 2 if self._learned > 1 else 1.0
+        self._variance += step * (np.mean(squares * share, axis=0) - self._variance)
+        usual, square = inside, inside**2
+        if self.shape.places == 1:
+            usual, square = usual.mean(keepdims=True), square.mean(keepdims=True)
+        self._reach += step * (usual - self._reach)
+        self._reach_square += step * (square - self._reach_square)
+
+    def _held(self, at: At) -> Floats:
+        """Prototypes as they are held: eight bits a dimension."""
+        held: Floats = self._codes[at].astype(np.float32)
+        return held * self._steps[at][..., None].astype(np.float32)
+
+    def _hold(self, at: At, vectors: Floats) -> None:
+        # Rounded to the nearest, so that what never changes is held without drifting.
+        steps = np.maximum((np.abs(vectors).max(axis=-1) / 127).astype(np.float16), _LEAST_STEP)
+        self._codes[at] = np.clip(np.round(vectors / steps[..., None].astype(np.float32)), -127, 127)
+        self._steps[at] = steps
+
+    def _make_room(self, places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """The slot of each place that is free, or worth least."""
+        worth = (self._weights[places] + self._spells[places]) * np.where(self._alone[places], _LONE_WORTH, 1)
+        slots: npt.NDArray[np.intp] = worth.argmin(axis=1)
+        return slots
+
+    def _review(self) -> None:
+        """Prototypes near each other are one; the rarest of these islands that make up 6 % of a place wait."""
+        held = self._weights > 0
+        shares = self._weights / np.maximum(self._weights.sum(axis=1, keepdims=True), 1e-9)
+        islands = self._find_islands(held)
+        masses = np.einsum("pij,pj->pi", islands, shares)
+        # Rounded, so that the prototypes of one island have one mass.
+        masses = np.round(masses, 6)
+        through = np.einsum("pij,pj->pi", (masses[:, None] <= masses[:, :, None]).astype(np.float32), shares)
+        spells = (islands * self._spells[:, None]).max(axis=2)
+        self._normal = ((through > _RARE_SHARE) | (spells >= _LASTING_SPELLS)) & held
+        self._alone = (islands.sum(axis=2) == 1) & held
+
+    def _find_islands(self, held: npt.NDArray[np.bool_]) -> Floats:
+        """Which prototypes of a place are linked, over others too: float32 [places, slots, slots] of 0 and 1."""
+        scaled = self._held((np.arange(self.shape.places),)) / self._spread()
+        squares = np.einsum("pkd,pkd->pk", scaled, scaled)
+        between = squares[:, :, None] + squares[:, None] - 2 * scaled @ scaled.transpose(0, 2, 1)
+        reach = _LINK * self._unit(np.arange(self.shape.places))[:, None, None]
+        linked = (between <= reach**2 * scaled.shape[-1]) & held[:, :, None] & held[:, None]
+        islands: Floats = (linked | np.eye(linked.shape[-1], dtype=bool)).astype(np.float32)
+        for _ in range(int(np.ceil(np.log2(max(islands.shape[-1] - 1, 2))))):
+            islands = (islands @ islands > 0).astype(np.float32)
+        return islands

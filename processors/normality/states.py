@@ -1,0 +1,250 @@
+"""What is wrong with a modality, by name: told from what its source normally is, absolutely only where that is safe.
+
+| name | what is seen |
+|---|---|
+| `video.frozen` | every frame equals the one before it, which never happened before |
+| `video.dark` | nearly black, or far darker than ever with the same things in it |
+| `video.covered` | neither the usual things nor any others |
+| `video.blurred` | the usual things, far less sharp than ever |
+| `video.moved` | sharp, but other things than ever |
+| `video.shaken` | the whole picture jumps more than ever |
+| `audio.muted` | silence or nearly so, where there always was sound |
+| `audio.clipped` | samples at full scale, where there hardly were any |
+| `transcript.silent` | a voice, and no words, where words always came with a voice |
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from processors.errors import ModelError
+from processors.normality.camera import LIGHT_MEASURES, PICTURE_SHAPE, STEADINESS_MEASURES
+from processors.normality.features import Part, WindowFeatures
+from processors.normality.hearing import LOUDNESS_UNITS, TALK_MEASURES
+from processors.normality.sound_measures import SILENCE_DB, SOUND_MEASURES
+
+__all__ = ["STATES", "NormalState"]
+
+STATES: Final = (
+    "video.frozen",
+    "video.dark",
+    "video.covered",
+    "video.blurred",
+    "video.moved",
+    "video.shaken",
+    "audio.muted",
+    "audio.clipped",
+    "transcript.silent",
+)
+
+_WARM: Final = 30
+"""Windows of a modality from which on its own normal counts."""
+_HALF_LIFE: Final = 2_000
+"""Windows after which an extreme is half forgotten, and a picture by half another."""
+_LASTING: Final = 600
+"""Windows in a row after which what has a name becomes normal."""
+_ENVELOPE: Final = (
+    *LIGHT_MEASURES,
+    *STEADINESS_MEASURES,
+    "likeness",
+    "astray",
+    "calm_likeness",
+    "calm_astray",
+    "loudest",
+    "clipped_share",
+    "wordless",
+)
+"""What bounds are kept of. Where less moves than usual, a picture that is unlike the scene means more."""
+_VOICED: Final = 1.2
+"""Eighths of a voice from which on a recogniser should have heard words."""
+_HALF_WAY: Final = np.float32(0.5)
+"""A bound moves so far towards what lies beyond it: a single strange window does not set it."""
+_STRANGE: Final = 16.0
+"""Grey levels by which a window moves the picture of the scene at most, before its share is taken."""
+_REACH: Final = 4
+"""A turn of the camera is looked for up to this part of the picture."""
+_BLACK: Final = 0.6
+"""Steps of 16 grey levels: about ten levels, in which nothing can be told from a covered lens."""
+
+
+class NormalState:
+    """Within which bounds a source's light, steadiness, sound and speech normally are, and what its camera shows.
+
+    The bounds are the least and the most of each measure, moving slowly back towards the mean. Once they are known, a
+    window with a name is not learned until the names last.
+    """
+
+    def __init__(self) -> None:
+        size = len(_ENVELOPE)
+        self._seen = np.zeros(size, np.float32)
+        self._low, self._mean, self._high = (np.zeros(size, np.float32) for _ in range(3))
+        self._picture = np.zeros(PICTURE_SHAPE, np.float32)
+        self._named_in_a_row = np.zeros(1, np.float32)
+
+    def name(self, features: WindowFeatures) -> tuple[str, ...]:
+        """Name what is wrong in a window, in the order of `STATES`. Changes nothing."""
+        now = self._measure(features)
+        states = self._name_video(now) | self._name_sound(now)
+        return tuple(state for state in STATES if state in states)
+
+    def learn(self, features: WindowFeatures, *, trusted: bool = False) -> None:
+        """Learn from a window.
+
+        Args:
+            features: of the window.
+            trusted: whether somebody vouches that it is normal; else a window with a name is learned only when
+                so many before it had names that they have become normal.
+        """
+        now = self._measure(features)
+        is_named = bool(self._name_video(now) | self._name_sound(now))
+        self._named_in_a_row[0] = min(self._named_in_a_row[0] + 1, _LASTING) if is_named else 0
+        is_known = bool(self._seen.max() >= _WARM)
+        if is_named and is_known and not trusted and self._named_in_a_row[0] < _LASTING:
+            return
+        here = np.array([now.get(name, np.nan) for name in _ENVELOPE], np.float32)
+        new = np.isfinite(here)
+        first = new & (self._seen == 0)
+        for bound in (self._low, self._mean, self._high):
+            bound[first] = here[first]
+        self._seen[new] = np.minimum(self._seen[new] + 1, 1e6)
+        step = np.maximum(1 / np.maximum(self._seen, 1), 1 - 0.5 ** (1 / _HALF_LIFE)).astype(np.float32)
+        back = np.float32(1 - 0.5 ** (1 / _HALF_LIFE))
+        self._mean[new] += (step * (here - self._mean))[new]
+        for bound, beyond in ((self._low, here < self._low), (self._high, here > self._high)):
+            bound[new] += np.where(beyond, _HALF_WAY * (here - bound), back * (self._mean - bound))[new]
+        if features.picture is not None:
+            share = float(step[_ENVELOPE.index("brightness")])
+            away = features.picture - self._picture
+            if self._is_warm("brightness"):
+                away = np.clip(away, -_STRANGE, _STRANGE)  # what passes through the picture is not the scene
+            self._picture += np.float32(share) * away
+
+    def state(self) -> dict[str, npt.NDArray[np.float32]]:
+        """All of it; `from_state` makes it again."""
+        return {
+            "seen": self._seen,
+            "low": self._low,
+            "mean": self._mean,
+            "high": self._high,
+            "picture": self._picture,
+            "named": self._named_in_a_row,
+        }
+
+    @classmethod
+    def from_state(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Read what `state` gave, whatever its precision.
+
+        Raises:
+            ModelError: an array is missing, or is of another shape.
+        """
+        made = cls()
+        for name, own in made.state().items():
+            given = arrays.get(name)
+            if given is None or given.shape != own.shape:
+                got = "nothing" if given is None else f"shape {list(given.shape)}"
+                raise ModelError(f"the normal state has {got} as `{name}`, expected shape {list(own.shape)}")
+            own[...] = given
+        return made
+
+    def _measure(self, features: WindowFeatures) -> dict[str, float]:
+        now: dict[str, float] = {}
+        parts = features.parts
+        for part, names in ((Part.LIGHT, LIGHT_MEASURES), (Part.STEADINESS, STEADINESS_MEASURES)):
+            if part in parts:
+                now |= dict(zip(names, map(float, parts[part].vectors[0]), strict=True))
+        if features.picture is not None and self._is_warm("brightness"):
+            likeness, astray = _compare(features.picture, self._picture)
+            now |= {"likeness": likeness, "astray": astray}
+            if now.get("change", np.inf) <= self._mean[_ENVELOPE.index("change")]:
+                now |= {"calm_likeness": likeness, "calm_astray": astray}
+        if Part.LOUDNESS in parts:
+            measures = parts[Part.LOUDNESS].vectors / LOUDNESS_UNITS
+            now["loudest"] = float(measures[:, SOUND_MEASURES.index("level_db")].max())
+            now["clipped_share"] = float(measures[:, SOUND_MEASURES.index("clipped_share")].max())
+        if Part.TALK in parts:
+            words, voice = (float(parts[Part.TALK].vectors[0, TALK_MEASURES.index(name)]) for name in TALK_MEASURES)
+            if voice >= _VOICED:
+                now["wordless"] = float(words == 0)
+        return now
+
+    def _is_warm(self, name: str) -> bool:
+        return bool(self._seen[_ENVELOPE.index(name)] >= _WARM)
+
+    def _below(self, now: dict[str, float], name: str) -> float:
+        """How far a measure lies below its least; negative where it does not, or where that is not known."""
+        return float(self._low[_ENVELOPE.index(name)]) - now[name] if name in now and self._is_warm(name) else -np.inf
+
+    def _above(self, now: dict[str, float], name: str) -> float:
+        """How far a measure lies above its most; negative where it does not, or where that is not known."""
+        return now[name] - float(self._high[_ENVELOPE.index(name)]) if name in now and self._is_warm(name) else -np.inf
+
+    def _name_video(self, now: dict[str, float]) -> set[str]:
+        states: set[str] = set()
+        if "brightness" not in now:
+            return states
+        is_other = any(
+            self._below(now, f"{when}likeness") >= 0.1 or self._above(now, f"{when}astray") >= 0.15
+            for when in ("", "calm_")
+        )
+        is_black = now["brightness"] <= _BLACK and (
+            not self._is_warm("brightness") or self._below(now, "brightness") > 0
+        )
+        if is_black or (not is_other and self._is_far_darker(now)):
+            states.add("video.dark")
+        elif is_other and self._is_empty(now):
+            states.add("video.covered")
+        elif now.get("still") == 8 and self._below(now, "change_max") >= 1.5:
+            states.add("video.frozen")  # what it shows was there before, however strange
+        elif not is_other and self._below(now, "sharpness") >= 0.5:
+            states.add("video.blurred")
+        elif self._above(now, "shake") >= 1 and now["shake"] >= 1:
+            states.add("video.shaken")
+        elif is_other:
+            states.add("video.moved")
+        return states
+
+    def _is_empty(self, now: dict[str, float]) -> bool:
+        return self._above(now, "plain") >= 0.5 and (now["plain"] >= 7 or self._below(now, "contrast") >= 1)
+
+    def _is_far_darker(self, now: dict[str, float]) -> bool:
+        return self._below(now, "brightness") >= max(1.0, now["brightness"])
+
+    def _name_sound(self, now: dict[str, float]) -> set[str]:
+        states = set()
+        if "loudest" in now:
+            fallen_db = self._below(now, "loudest")
+            if fallen_db >= 25 or (fallen_db >= 10 and now["loudest"] <= SILENCE_DB + 10):
+                states.add("audio.muted")
+            if now["clipped_share"] >= 0.005 and self._above(now, "clipped_share") >= 0.004:
+                states.add("audio.clipped")
+        if now.get("wordless") == 1 and self._is_warm("wordless"):
+            at = _ENVELOPE.index("wordless")
+            if self._mean[at] <= 1 / 50:
+                states.add("transcript.silent")
+        return states
+
+
+def _compare(picture: npt.NDArray[np.uint8], reference: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """How far the edges of two pictures agree in place and direction, -1 to 1; and how much more they do elsewhere.
+
+    Whatever their light and contrast; a few strong edges, such as those of a bright thing that passes, do not outweigh
+    the many of the scene.
+    """
+    ours, theirs = _edges(picture.astype(np.float32)), _edges(reference)
+    energy = np.sqrt((ours**2).sum() * (theirs**2).sum())
+    likeness = float((ours * theirs).sum() / energy) if energy > 0 else 0.0
+    rows, columns = (side // _REACH for side in PICTURE_SHAPE)
+    found = cv2.matchTemplate(theirs, ours[rows:-rows, columns:-columns].copy(), cv2.TM_CCORR_NORMED)
+    here = found[rows - 1 : rows + 2, columns - 1 : columns + 2].max()
+    return likeness, float(found.max() - here)
+
+
+def _edges(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    smooth = cv2.GaussianBlur(picture, (0, 0), 1)
+    slopes = np.stack([cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)], axis=-1)
+    strength = np.sqrt((slopes**2).sum(axis=-1, keepdims=True))
+    edges: npt.NDArray[np.float32] = slopes / (strength + 2 * np.median(strength) + np.float32(0.1))
+    return edges

@@ -1,0 +1,131 @@
+"""What people teach a baseline."""
+
+import pytest
+from sources import HOUR_MS, DrawnSource
+
+from processors.normality import SourceBaseline
+
+_HOP_MS = 4_000
+
+
+def _learned(source, count=400):
+    baseline = SourceBaseline()
+    for number in range(count):
+        baseline.learn(*source.window(number * _HOP_MS))
+    return baseline
+
+
+@pytest.mark.parametrize("kind", ["cell", "sound", "everywhere"])
+def test_a_window_taught_normal_is_normal_at_once_and_so_are_windows_like_it(kind):
+    source = DrawnSource(1)
+    baseline = _learned(source)
+    taught_id, taught = source.window(HOUR_MS, kind)
+    assert baseline.judge(taught).anomaly_p < 0.01
+
+    baseline.teach(taught_id, taught, "normal")
+
+    assert baseline.judge(taught).anomaly_p > 0.1
+    assert baseline.judge(source.window(2 * HOUR_MS, kind)[1]).anomaly_p > 0.02
+
+
+def test_a_lesson_makes_nothing_else_normal():
+    source = DrawnSource(2)
+    baseline = _learned(source)
+
+    baseline.teach(*source.window(HOUR_MS, "cell"), "normal")
+
+    assert baseline.judge(source.window(2 * HOUR_MS, "sound")[1]).anomaly_p < 0.01
+
+
+@pytest.mark.parametrize("kind", ["cell", "sound"])
+def test_windows_like_one_taught_anomalous_stay_so_however_often_they_come(kind):
+    source = DrawnSource(3)
+    baseline = _learned(source)
+    baseline.teach(*source.window(HOUR_MS, kind), "anomalous")
+
+    judgements = [baseline.learn(*source.window(HOUR_MS + number * _HOP_MS, kind)) for number in range(500)]
+
+    assert max(each.anomaly_p for each in judgements) <= 1e-4
+    assert all(each.is_anomalous for each in judgements)
+    assert baseline.judge(source.window(3 * HOUR_MS)[1]).anomaly_p > 0.001
+
+
+def test_a_window_that_looks_normal_can_be_taught_anomalous():
+    source = DrawnSource(4)
+    baseline = _learned(source)
+    taught_id, taught = source.window(HOUR_MS)
+
+    baseline.teach(taught_id, taught, "anomalous")
+
+    assert baseline.judge(taught).anomaly_p <= 1e-4
+
+
+@pytest.mark.parametrize("taught_as", ["normal", "anomalous"])
+@pytest.mark.parametrize("kind", [None, "cell", "sound", "everywhere"])
+def test_undo_restores_the_former_answer(taught_as, kind):
+    source = DrawnSource(5)
+    baseline = _learned(source)
+    taught_id, taught = source.window(HOUR_MS, kind)
+    before = baseline.judge(taught)
+
+    baseline.teach(taught_id, taught, taught_as)
+    baseline.teach(taught_id, taught, taught_as, undo=True)
+
+    after = baseline.judge(taught)
+    assert (after.anomaly_p, after.score, after.parts) == (before.anomaly_p, before.score, before.parts)
+
+
+def test_undo_of_the_other_word_or_of_nothing_changes_nothing():
+    source = DrawnSource(6)
+    baseline = _learned(source, 300)
+    taught_id, taught = source.window(HOUR_MS, "cell")
+    baseline.teach(taught_id, taught, "normal")
+    before = baseline.to_bytes()
+
+    baseline.teach(taught_id, taught, "anomalous", undo=True)
+    baseline.teach("cam/1/4000", taught, "normal", undo=True)
+
+    assert baseline.to_bytes() == before
+
+
+def test_a_later_word_on_a_window_replaces_an_earlier_one():
+    source = DrawnSource(7)
+    baseline = _learned(source)
+    taught_id, taught = source.window(HOUR_MS, "cell")
+
+    baseline.teach(taught_id, taught, "anomalous")
+    baseline.teach(taught_id, taught, "normal")
+
+    assert baseline.judge(taught).anomaly_p > 0.1
+
+
+def test_lessons_survive_a_restart():
+    source = DrawnSource(8)
+    baseline = _learned(source)
+    normal_id, normal = source.window(HOUR_MS, "cell")
+    anomalous_id, anomalous = source.window(2 * HOUR_MS, "sound")
+    baseline.teach(normal_id, normal, "normal")
+    baseline.teach(anomalous_id, anomalous, "anomalous")
+
+    again = SourceBaseline.from_bytes(baseline.to_bytes())
+
+    for features in (normal, anomalous):
+        assert again.judge(features).anomaly_p == baseline.judge(features).anomaly_p
+    again.teach(normal_id, normal, "normal", undo=True)
+    assert again.judge(normal).anomaly_p < 0.01
+
+
+def test_of_more_than_32_lessons_the_oldest_goes():
+    source = DrawnSource(9)
+    baseline = _learned(source)
+    first_id, first = source.window(HOUR_MS, "cell")
+    baseline.teach(first_id, first, "anomalous")
+    for number in range(31):
+        baseline.teach(*source.window(2 * HOUR_MS + number * _HOP_MS, "sound"), "anomalous")
+    assert baseline.judge(first).anomaly_p <= 1e-4
+    version = baseline.version
+
+    baseline.teach(*source.window(3 * HOUR_MS, "sound"), "anomalous")
+
+    baseline.teach(first_id, first, "anomalous", undo=True)
+    assert baseline.version == version + 1
