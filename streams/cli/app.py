@@ -24,6 +24,7 @@ _FAMILIES = (
     "streams.cli.train",
     "streams.cli.pretrain",
     "streams.cli.evaluate",
+    "streams.cli.score",
     "streams.cli.export",
     "streams.cli.dataset",
     "streams.cli.configuration",

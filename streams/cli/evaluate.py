@@ -2,9 +2,11 @@
 
 import typer
 
+from streams.cli.evaluate_anomalies import evaluate_anomalies
 from streams.cli.evaluate_composed import evaluate_composed
 from streams.cli.evaluate_events import evaluate_events
 from streams.cli.evaluate_fusion import evaluate_fusion, evaluate_missing
+from streams.cli.evaluate_normality import evaluate_budget, evaluate_pvalues
 from streams.cli.evaluate_pretraining import evaluate_pretraining
 from streams.cli.evaluate_sounds import evaluate_sounds
 
@@ -21,4 +23,7 @@ def register(app: typer.Typer) -> None:
     evaluate.command("missing")(evaluate_missing)
     evaluate.command("events")(evaluate_events)
     evaluate.command("pretraining")(evaluate_pretraining)
+    evaluate.command("anomalies")(evaluate_anomalies)
+    evaluate.command("budget")(evaluate_budget)
+    evaluate.command("pvalues")(evaluate_pvalues)
     app.add_typer(evaluate, name="evaluate")

@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from av.video.reformatter import Interpolation
 
 from processors.modality import Modality
@@ -16,7 +17,7 @@ from streams.ingest.media import MediaFile, VideoTrack
 from streams.ingest.options import ReadOptions
 from streams.ingest.timed import TimedRecord, milliseconds
 
-__all__ = ["PictureLane"]
+__all__ = ["PictureLane", "shown_pixels"]
 
 
 class PictureLane:
@@ -39,6 +40,11 @@ class PictureLane:
 
     def records(self) -> Iterator[TimedRecord]:
         """The kept frames in order of time."""
+        for start_ms, frame in self.frames():
+            yield TimedRecord(Modality.VIDEO, start_ms, start_ms, encode_jpeg(frame, self._options))
+
+    def frames(self) -> Iterator[tuple[int, Any]]:
+        """The kept frames as decoded (`av.VideoFrame`), each with its place on the time line, in order of time."""
         start_s: Fraction | None = None
         last_point: int | None = None
         for frame in self.decoder.frames():
@@ -53,8 +59,7 @@ class PictureLane:
                 if last_point is not None and point <= last_point:
                     continue
                 last_point = point
-            start_ms = milliseconds(start_s)
-            yield TimedRecord(Modality.VIDEO, start_ms, start_ms, encode_jpeg(frame, self._options))
+            yield milliseconds(start_s), frame
 
 
 def encode_jpeg(frame: Any, options: ReadOptions) -> bytes:
@@ -67,16 +72,33 @@ def encode_jpeg(frame: Any, options: ReadOptions) -> bytes:
     Raises:
         MediaError: the frame cannot be compressed as JPEG.
     """
-    quarter_turns = round(frame.rotation / 90) % 4
-    width_px, height_px = frame.width, frame.height
-    if options.box_px is not None:
-        box_width_px, box_height_px = options.box_px if quarter_turns % 2 == 0 else options.box_px[::-1]
-        scale = min(1.0, box_width_px / width_px, box_height_px / height_px)
-        width_px, height_px = max(1, round(width_px * scale)), max(1, round(height_px * scale))
-    pixels = frame.to_ndarray(width=width_px, height=height_px, format="bgr24", interpolation=Interpolation.AREA)
-    if quarter_turns:
-        pixels = np.ascontiguousarray(np.rot90(pixels, quarter_turns))
+    pixels = shown_pixels(frame, options.box_px, "bgr24")
     done, jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, options.jpeg_quality])
     if not done:
-        raise MediaError(f"a frame of {width_px}x{height_px} cannot be written as JPEG; choose a smaller size")
+        raise MediaError(
+            f"a frame of {pixels.shape[1]}x{pixels.shape[0]} cannot be written as JPEG; choose a smaller size"
+        )
     return jpeg.tobytes()
+
+
+def shown_pixels(frame: Any, box_px: tuple[int, int] | None, layout: str) -> npt.NDArray[np.uint8]:
+    """Turn a decoded frame upright and shrink it.
+
+    Args:
+        frame: `av.VideoFrame` in any pixel format.
+        box_px: width and height that it is shrunk to fit into, its shape kept; None keeps its size.
+        layout: `rgb24` or `bgr24`.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    quarter_turns = round(frame.rotation / 90) % 4
+    width_px, height_px = frame.width, frame.height
+    if box_px is not None:
+        box_width_px, box_height_px = box_px if quarter_turns % 2 == 0 else box_px[::-1]
+        scale = min(1.0, box_width_px / width_px, box_height_px / height_px)
+        width_px, height_px = max(1, round(width_px * scale)), max(1, round(height_px * scale))
+    pixels: npt.NDArray[np.uint8] = frame.to_ndarray(
+        width=width_px, height=height_px, format=layout, interpolation=Interpolation.AREA
+    )
+    return np.ascontiguousarray(np.rot90(pixels, quarter_turns))

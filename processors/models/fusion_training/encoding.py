@@ -1,5 +1,6 @@
 """The project's encoders as training runs them: the ONNX graphs of a built model repository, one thread each."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +40,7 @@ class Encoders:
 
     Attributes:
         dims: length of one item's embedding, for every modality.
+        version: digest of the graphs; another where one of them is another.
 
     Raises:
         ModelError: a model or the tokenizer is not there.
@@ -49,6 +51,7 @@ class Encoders:
         self._audio = _open_session(repository, AUDIO_ENCODER.name)
         self._text = _open_session(repository, TEXT_ENCODER_ONNX.name)
         self._tokenizer = _open_tokenizer(repository)
+        self.version = _digest(repository)
         sessions = {Modality.VIDEO: self._video, Modality.AUDIO: self._audio, Modality.TRANSCRIPT: self._text}
         self.dims: Mapping[Modality, int] = {
             modality: int({each.name: each.shape for each in session.get_outputs()}["embedding"][1])
@@ -62,6 +65,16 @@ class Encoders:
             "frames",
             np.stack([decode_frame(jpeg, max_decoded_bytes=_MAX_DECODED_BYTES).pixels for jpeg in jpegs]),
         )
+
+    def encode_pictures(
+        self, squares: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float16]]:
+        """Embeddings float32 [N, 1280] and cells float16 [N, 5, 5, 40] of frames, uint8 [N, 224, 224, 3] RGB."""
+        answers = [
+            self._video.run(["embedding", "cells"], {"frames": squares[first : first + _BATCH]})
+            for first in range(0, len(squares), _BATCH)
+        ]
+        return np.concatenate([answer[0] for answer in answers]), np.concatenate([answer[1] for answer in answers])
 
     def encode_sound(self, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Float32 [N, 1280] of mono sound at 16 kHz, cut into whole seconds, rounded to 16 bits as a recording is."""
@@ -94,6 +107,13 @@ class Encoders:
             for first in range(0, len(items), _BATCH)
         ]
         return np.concatenate(parts)
+
+
+def _digest(repository: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name in (VIDEO_ENCODER.name, AUDIO_ENCODER.name, TEXT_ENCODER_ONNX.name):
+        digest.update((repository / name / "1" / "model.onnx").read_bytes())
+    return digest.hexdigest()
 
 
 def _open_tokenizer(repository: Path) -> Tokenizer:

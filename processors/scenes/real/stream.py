@@ -20,7 +20,7 @@ from processors.scenes.real.words import LinePart
 from processors.scenes.schedule import Happening, Schedule
 from processors.scenes.synthesis import SOUND_RATE_HZ, Signal
 
-__all__ = ["Stream", "StreamSettings", "compose_stream"]
+__all__ = ["Stream", "StreamSettings", "compose_stream", "lay_thing"]
 
 _PLAN, _PICTURE, _SOUND, _SCENE = range(4)
 _BED_LEVELS_DB: Final = (-46.0, -38.0)
@@ -169,10 +169,18 @@ class _Cue:
         cut_out = self._frames[min(position if position <= last else 2 * last - position, len(self._frames) - 1)]
         cut_out = cv2.LUT(cut_out, self._look)
         for place in self._manner(time_s):
-            _lay(frame, cut_out, place, is_mirrored=place.is_mirrored != self._is_mirrored)
+            lay_thing(frame, cut_out, place, is_mirrored=place.is_mirrored != self._is_mirrored)
 
 
-def _lay(frame: NDArray[np.uint8], cut_out: NDArray[np.uint8], place: Place, *, is_mirrored: bool) -> None:
+def lay_thing(frame: NDArray[np.uint8], cut_out: NDArray[np.uint8], place: Place, *, is_mirrored: bool = False) -> None:
+    """Lay a cut-out over a frame, in place.
+
+    Args:
+        frame: uint8 [H, W, 3] RGB.
+        cut_out: uint8 [H, W, 4] RGB and how solid it is.
+        place: where; its own mirroring does not count.
+        is_mirrored: left for right.
+    """
     height, width = frame.shape[:2]
     own_height, own_width = cut_out.shape[:2]
     scale = place.size / max(own_height / height, own_width / width)

@@ -1,0 +1,5 @@
+"""Scoring recordings against normal ones, offline: files and folders in, one line per window out.
+
+`clips` (what the paths hold) -> `processors.models.observing` (encoded once) -> `processors.normality` (learned and
+judged) -> `run` (in order, with what could not be scored counted).
+"""

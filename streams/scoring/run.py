@@ -1,0 +1,130 @@
+"""Learning normal recordings, and scoring others: one line per window, in order."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from processors.models.observing import ItemEncoders, Observed, is_finite, windows
+from processors.normality import Judgement, SourceBaseline, WindowFeatures, extract
+from processors.normality.motion import RecentMotion
+from processors.normality.recordings import FEWEST_LENGTHS, FEWEST_WINDOWS, learn_recordings, learning_steps
+from streams.errors import ConfigurationError
+from streams.scoring.clips import Clip
+
+__all__ = ["NOT_FINITE", "ScoredWindow", "Scoring", "Told", "score_clips"]
+
+NOT_FINITE: Final = "a model answered something that is no number"
+"""Why a window has no score."""
+
+Told = Callable[[str, int, int], object]
+"""Told what is under way, how many of its steps were made since it was told last, and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How recordings are cut and judged.
+
+    Attributes:
+        window_ms: length of a window.
+        hop_ms: from the start of one to the next.
+        learns: whether scored windows are learned, too.
+    """
+
+    window_ms: int
+    hop_ms: int
+    learns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredWindow:
+    """One line of the answer.
+
+    Attributes:
+        clip: name of the recording.
+        start_ms: from its beginning on.
+        end_ms: exclusive.
+        judgement: None where a model answered no number.
+    """
+
+    clip: str
+    start_ms: int
+    end_ms: int
+    judgement: Judgement | None
+
+    def as_json(self) -> dict[str, Any]:
+        """For a line of JSON."""
+        line: dict[str, Any] = {"clip": self.clip, "start_ms": self.start_ms, "end_ms": self.end_ms}
+        if self.judgement is None:
+            return {**line, "score": None, "anomaly_p": None, "parts": {}, "unscored": NOT_FINITE}
+        told = self.judgement
+        parts = {part.value: p for part, p in sorted(told.parts.items())}
+        line |= {"score": told.score, "anomaly_p": told.anomaly_p, "parts": parts}
+        return {**line, "states": list(told.states), "words": list(told.words)}
+
+
+def score_clips(
+    normal: Sequence[Clip], clips: Sequence[Clip], encoders: ItemEncoders, scoring: Scoring, told: Told
+) -> Iterator[ScoredWindow]:
+    """Learn from normal recordings, then score others window by window as they come.
+
+    A score depends on the normal recordings and on its own window alone, unless `scoring.learns`; so the scores of all
+    clips compare, and what comes later changes none that came before.
+
+    Args:
+        normal: recordings of nothing unusual.
+        clips: recordings to score.
+        encoders: that embed the items.
+        scoring: how.
+        told: of the progress.
+
+    Raises:
+        ConfigurationError: the normal recordings are too few or too short; says how much is missing.
+        MediaError: a recording cannot be read; names it.
+        ModelError: the encoders answer something else than they did before.
+    """
+    learned: list[list[WindowFeatures]] = []
+    at_ms = 0
+    for clip in normal:
+        told("encoding normal recordings", 0, len(normal))
+        observed = clip.observe(encoders, at_ms)
+        learned.append([each for _, each in _featured(observed, scoring) if each is not None])
+        at_ms = observed.end_ms + scoring.window_ms  # no window reaches into two recordings
+        told("encoding normal recordings", 1, len(normal))
+    _require_enough(learned, scoring)
+    steps = learning_steps(sum(map(len, learned)))
+    told("learning what is normal", 0, steps)
+    baseline = learn_recordings(learned, progress=lambda made: told("learning what is normal", made, steps))
+    for clip in clips:
+        told("scoring", 0, len(clips))
+        observed = clip.observe(encoders, at_ms if scoring.learns else 0)
+        for start_ms, features in _featured(observed, scoring):
+            judgement = None if features is None else _judge(baseline, features, scoring)
+            yield ScoredWindow(clip.name, start_ms, start_ms + scoring.window_ms, judgement)
+        at_ms = observed.end_ms + scoring.window_ms
+        told("scoring", 1, len(clips))
+
+
+def _featured(observed: Observed, scoring: Scoring) -> Iterator[tuple[int, WindowFeatures | None]]:
+    """Start of each window in its recording, and its features; None where a model answered no number."""
+    motion_of = RecentMotion()
+    for each in windows(observed, scoring.window_ms, scoring.hop_ms):
+        yield each.start_ms - observed.start_ms, extract(each, motion_of) if is_finite(each) else None
+
+
+def _judge(baseline: SourceBaseline, features: WindowFeatures, scoring: Scoring) -> Judgement:
+    if not scoring.learns:
+        return baseline.judge(features)
+    return baseline.learn(f"recording/{features.start_ms}/{scoring.window_ms}", features)
+
+
+def _require_enough(learned: Sequence[Sequence[WindowFeatures]], scoring: Scoring) -> None:
+    count = sum(map(len, learned))
+    lasting_ms = sum(windows[-1].end_ms - windows[0].start_ms for windows in learned if windows)
+    missing_ms = max((FEWEST_WINDOWS - count) * scoring.hop_ms, FEWEST_LENGTHS * scoring.window_ms - lasting_ms)
+    if missing_ms > 0:
+        raise ConfigurationError(
+            f"the normal recordings are too short: {count} windows that last {lasting_ms / 1000:g} s, expected at "
+            f"least {FEWEST_WINDOWS} that last {FEWEST_LENGTHS * scoring.window_ms / 1000:g} s; add "
+            f"{missing_ms / 1000:g} s of normal recordings, or choose a shorter --window or --hop",
+            code="configuration.recordings",
+        )

@@ -1,0 +1,147 @@
+"""What a window costs in processor time: its features, its score, and learning it; with age, and with many sources.
+
+Windows are made up: pictures of a wall before which boxes move, embeddings near one of a few centres. What they show
+does not change what they cost.
+"""
+
+import dataclasses
+import statistics
+from collections.abc import Callable
+from time import process_time
+from typing import Any
+
+import cv2
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from processors.normality import (
+    HeardSecond,
+    Observation,
+    SeenFrame,
+    SourceBaseline,
+    SpokenSegment,
+    WindowFeatures,
+    extract,
+)
+from processors.normality.observation import THUMBNAIL_SHAPE
+from processors.normality.sound_measures import SOUND_MEASURES
+from tests.bench.figures import Figure
+
+__all__ = ["measure_normality"]
+
+WINDOWS = 200
+FRAMES = 5
+YOUNG, OLD = 400, 4000
+SOURCES = 32
+ROUNDS = 5
+TIMED = 100
+START_MS = 1_767_268_800_000
+WINDOW_MS = 1000
+WORDS = ("gate", "order", "seven", "is", "open", "for", "group", "two", "bus")
+
+
+async def measure_normality() -> tuple[list[Figure], dict[str, Any]]:
+    cv2.setNumThreads(1)
+    threadpool_limits(1, "blas")
+    observations = [_observation(number) for number in range(WINDOWS)]
+    extract(observations[0])
+    features_ms = [_milliseconds(extract, observations[:TIMED]) for _ in range(ROUNDS)]
+    features = [extract(observation) for observation in observations]
+    baselines = [SourceBaseline() for _ in range(SOURCES)]
+    for number, baseline in enumerate(baselines):
+        _age(baseline, features, 0, YOUNG if number == 0 else TIMED)
+    first = baselines[0]
+    score_ms, young_ms = _score_ms(first, features), _learn_ms(first, features, YOUNG)
+    many_ms = _many_ms(baselines, features)
+    _age(first, features, YOUNG + ROUNDS * TIMED, OLD)
+    old_score_ms, old_ms = _score_ms(first, features), _learn_ms(first, features, OLD)
+    updates = [learn - score for learn, score in zip(young_ms, score_ms, strict=True)]
+    both = [one + other for one, other in zip(features_ms, score_ms, strict=True)]
+    figures = [
+        Figure("features of a window", features_ms, "ms"),
+        Figure("score of a window", score_ms, "ms"),
+        Figure("features and score", both, "ms", at_most=15),
+        Figure("update beside the score", updates, "ms", at_most=2),
+        Figure(f"score after {OLD} windows / after {YOUNG}", _ratios(old_score_ms, score_ms), at_most=1.3),
+        Figure(f"score and update after {OLD} windows / after {YOUNG}", _ratios(old_ms, young_ms), at_most=1.3),
+        Figure(f"score and update, {SOURCES} sources in turn / one", _ratios(many_ms, young_ms), at_most=1.3),
+        Figure(f"state after {OLD} windows", [len(first.to_bytes()) / 1024], "KB", at_most=64),
+        Figure("features kept with a detection", [len(features[0].to_bytes()) / 1024], "KB"),
+    ]
+    return figures, {"frames": FRAMES, "windows_timed": TIMED, "rounds": ROUNDS}
+
+
+def _ratios(many: list[float], few: list[float]) -> list[float]:
+    return [one / statistics.median(few) for one in many]
+
+
+def _milliseconds(does: Callable[[Any], object], items: list[Any]) -> float:
+    """Of processor time for each item, which nobody else's work is part of."""
+    begun_s = process_time()
+    for item in items:
+        does(item)
+    return 1000 * (process_time() - begun_s) / len(items)
+
+
+def _at(features: WindowFeatures, number: int) -> WindowFeatures:
+    start_ms = START_MS + number * WINDOW_MS
+    return dataclasses.replace(features, start_ms=start_ms, end_ms=start_ms + WINDOW_MS)
+
+
+def _learn(baseline: SourceBaseline, features: WindowFeatures) -> None:
+    baseline.learn(f"bench/{features.start_ms}/{WINDOW_MS}", features)
+
+
+def _age(baseline: SourceBaseline, features: list[WindowFeatures], first: int, last: int) -> None:
+    for number in range(first, last):
+        _learn(baseline, _at(features[number % WINDOWS], number))
+
+
+def _score_ms(baseline: SourceBaseline, features: list[WindowFeatures]) -> list[float]:
+    return [_milliseconds(baseline.judge, features[:TIMED]) for _ in range(ROUNDS)]
+
+
+def _learn_ms(baseline: SourceBaseline, features: list[WindowFeatures], first: int) -> list[float]:
+    rounds = []
+    for round_ in range(ROUNDS):
+        begin = first + round_ * TIMED
+        coming = [_at(features[number % WINDOWS], number) for number in range(begin, begin + TIMED)]
+        rounds.append(_milliseconds(lambda each: _learn(baseline, each), coming))
+    return rounds
+
+
+def _many_ms(baselines: list[SourceBaseline], features: list[WindowFeatures]) -> list[float]:
+    rounds = []
+    for round_ in range(ROUNDS):
+        number = YOUNG + ROUNDS * TIMED + round_
+        coming = [(baseline, _at(features[number % WINDOWS], number)) for baseline in baselines[1:]]
+        rounds.append(_milliseconds(lambda pair: _learn(*pair), coming))
+    return rounds
+
+
+def _observation(number: int) -> Observation:
+    rng = np.random.default_rng(number)
+    start_ms = START_MS + number * WINDOW_MS
+    centre = np.random.default_rng(number % 4)
+    scene, cells = centre.standard_normal(1280), centre.standard_normal((5, 5, 40))
+    heard, said = centre.standard_normal(1280), centre.standard_normal(384)
+    wall = np.random.default_rng(0).integers(60, 180, THUMBNAIL_SHAPE).astype(np.uint8)
+    frames = []
+    for index in range(FRAMES):
+        thumbnail = cv2.blur(wall, (3, 3))
+        for box in range(3):
+            left, top = (17 * box + 6 * index + 11 * number) % 130, 25 + 30 * box
+            thumbnail[top : top + 24, left : left + 12] = 40 + 60 * box
+        noisy = np.clip(thumbnail + 2 * rng.standard_normal(THUMBNAIL_SHAPE), 0, 255).astype(np.uint8)
+        own_cells = (cells + 0.2 * rng.standard_normal(cells.shape)).astype(np.float16)
+        frames.append(SeenFrame(start_ms + 200 * index, _near(scene, rng), own_cells, noisy))
+    measures = rng.uniform(0, 1, len(SOUND_MEASURES)).astype(np.float32)
+    second = HeardSecond(start_ms, start_ms + WINDOW_MS, _near(heard, rng), measures)
+    text = " ".join(rng.choice(WORDS, 5))
+    segment = SpokenSegment(start_ms, start_ms + WINDOW_MS, _near(said, rng), text)
+    return Observation(start_ms, start_ms + WINDOW_MS, frames, [second], [segment])
+
+
+def _near(centre: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    vector = centre + 0.3 * rng.standard_normal(len(centre))
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
