@@ -18,6 +18,7 @@ _FAMILIES = (
     "streams.cli.worker",
     "streams.cli.detections",
     "streams.cli.label",
+    "streams.cli.baseline",
     "streams.cli.dead_letters",
     "streams.cli.store",
     "streams.cli.models",

@@ -10,6 +10,7 @@ from streams.records import Detection
 
 __all__ = ["detection_line", "parse_moment"]
 
+_PARTS_SHOWN = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds", "ms": "milliseconds"}
 _AGO = re.compile(r"-(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
@@ -63,6 +64,11 @@ def detection_line(detection: Detection) -> Text:
         line.append(f"  +{detection.stored_ms - detection.closed_ms} ms", style="dim")
     if detection.missing:
         line.append(f"  missing {', '.join(detection.missing)}", style="red")
+    if detection.is_anomalous:
+        by = sorted(detection.parts, key=lambda part: detection.parts[part])[:_PARTS_SHOWN]
+        line.append(f"  unusual p={detection.anomaly_p:.2g} {' '.join(by)}", style="bold magenta")
+    if detection.states:
+        line.append(f"  {' '.join(detection.states)}", style="magenta")
     return line
 
 

@@ -30,7 +30,14 @@ from streams.worker.readiness import OneTry
 from streams.worker.stored_items import StoredItems, fill
 from streams.worker.window_items import LostItems
 
-__all__ = ["Chosen", "LeftOut", "TrainingSet", "Why", "collect_training_set"]
+__all__ = [
+    "Chosen",
+    "LeftOut",
+    "TrainingSet",
+    "Why",
+    "collect_training_set",
+    "open_items",
+]
 
 _CLIENT_ID = "braid-label"
 _DECODE_THREADS = 2
@@ -126,7 +133,7 @@ async def collect_training_set(
         else:
             left_out.append(LeftOut(window_id, *problem))
     if fetchable:
-        async with _open_items(settings) as (stored_items, tensors):
+        async with open_items(settings) as (stored_items, tensors):
             for number, detection in enumerate(fetchable, 1):
                 made = await _inputs(stored_items, detection, tensors)
                 if isinstance(made, LeftOut):
@@ -188,7 +195,7 @@ async def _inputs(
 
 
 @asynccontextmanager
-async def _open_items(settings: Settings) -> AsyncGenerator[tuple[StoredItems, Mapping[Modality, TensorSpec]], None]:
+async def open_items(settings: Settings) -> AsyncGenerator[tuple[StoredItems, Mapping[Modality, TensorSpec]], None]:
     """What fetches and encodes items, and how each modality's embeddings are laid out."""
     if settings.triton.grpc is None:
         raise ConfigurationError("encoding needs the address of Triton; set triton.grpc (BRAID_TRITON__GRPC)")

@@ -10,6 +10,7 @@ from streams.records.detections import (
     TranscriptCoverage,
     VideoCoverage,
 )
+from streams.records.explanations import Explanation, UnusualMoment
 from streams.records.items import (
     MAX_SOURCE_ID_CHARS,
     Item,
@@ -37,6 +38,7 @@ __all__ = [
     "DeadLetter",
     "Detection",
     "EncodedRecord",
+    "Explanation",
     "Item",
     "ItemLimits",
     "ItemRange",
@@ -44,6 +46,7 @@ __all__ = [
     "OriginRecord",
     "SourceState",
     "TranscriptCoverage",
+    "UnusualMoment",
     "VideoCoverage",
     "duration_of_samples_ms",
     "encode_audio_chunk",

@@ -3,11 +3,12 @@
 The same JSON is kept in Redis, told on `braid.detections`, printed by the command line and served by the API.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from processors.modality import Modality
+from streams.records.explanations import Explanation, Probability
 
 __all__ = [
     "DETECTION_SCHEMA",
@@ -20,8 +21,6 @@ __all__ = [
 ]
 
 DETECTION_SCHEMA = "braid.detection.v1"
-
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Frozen(BaseModel):
@@ -115,9 +114,12 @@ class Detection(_Frozen):
         missing: required modalities that brought nothing.
         event: the most probable class above its threshold, or None.
         probabilities: of each event class.
-        anomaly_p: p-value under the source's own normal; None until a baseline exists.
+        anomaly_p: p-value under the source's own normal; 1 while warming up, None where no baseline judged.
         warming_up: whether the source's baseline is still too young to judge.
-        parts: p-value of each part of the baseline.
+        is_anomalous: whether it is among the windows that the source's budget of alarms goes to.
+        parts: p-value of each part of the baseline that is there.
+        states: names of what is wrong with a modality, such as `video.covered`.
+        explanation: of an unusual window; None for others.
         contributions: how each probability changes when that modality is left out.
         embedding: the fused window, float [128], unit length.
         text_embedding: mean of the segments' embeddings, as long as the text encoder's; None without words.
@@ -148,7 +150,10 @@ class Detection(_Frozen):
     probabilities: dict[str, Probability] = {}
     anomaly_p: Probability | None = None
     warming_up: bool = True
+    is_anomalous: bool = False
     parts: dict[str, Probability] = {}
+    states: tuple[str, ...] = ()
+    explanation: Explanation | None = None
     contributions: dict[Modality, dict[str, float]] = {}
     embedding: tuple[float, ...] = ()
     text_embedding: tuple[float, ...] | None = None

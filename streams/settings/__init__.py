@@ -1,5 +1,6 @@
 """One frozen, typed tree of settings: command line > environment > YAML file > default."""
 
+from streams.settings.baseline import BaselineSettings
 from streams.settings.load import load_settings
 from streams.settings.tree import (
     EncoderSettings,
@@ -19,6 +20,7 @@ from streams.settings.tree import (
 )
 
 __all__ = [
+    "BaselineSettings",
     "EncoderSettings",
     "KafkaSettings",
     "LimitSettings",

@@ -17,12 +17,13 @@ _HEADING = """\
 """
 
 _SOURCES = """\
-# Per source: its group, and what differs from `windows` and `modalities` above, with the same keys.
+# Per source: its group, and what differs from `windows`, `modalities` and `baseline` above, with the same keys.
 sources: {}
 #  dock-1:
 #    group: dock
 #    windows: {size_ms: 8000, hop_ms: 4000}
 #    modalities: {transcript: absent}
+#    baseline: {alarms_per_day: 1}
 """
 
 _WIDTH = 1000

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from processors.modality import Modality
 from processors.models.plan import Device, Instances, ModelPlan, PromptPlan
 from processors.models.precision import Precision
+from streams.settings.baseline import FOR_ALL_SOURCES, BaselineSettings
 from streams.settings.document import DocumentSource
 
 __all__ = [
@@ -230,6 +231,8 @@ class RetentionSettings(_Section):
     """Detections in Redis."""
     verdicts_s: Positive = 365 * 86_400
     """What people said of windows, in Redis, since they said it."""
+    baselines_s: Positive = 90 * 86_400
+    """What was learned of a source, in Redis, since it last learned."""
     topics_s: Positive = 86_400
     """Records on the topics that Braid creates."""
     topic_bytes: Positive = 1_000_000_000
@@ -301,7 +304,7 @@ class ModalitySettings(_Section):
 
 
 class SourceSettings(_Section):
-    """What differs for one source. `windows` and `modalities` take the same keys as the global sections."""
+    """What differs for one source. `windows`, `modalities` and `baseline` take the keys of the global sections."""
 
     group: str | None = None
     """Sources of one group are told under one key on the detections topic."""
@@ -309,6 +312,16 @@ class SourceSettings(_Section):
     """Keys of `windows` that differ."""
     modalities: dict[str, RoleName] = {}
     """Keys of `modalities` that differ."""
+    baseline: dict[str, bool | float] = {}
+    """Keys of `baseline` that differ."""
+
+    @field_validator("baseline")
+    @classmethod
+    def _one_memory_for_all(cls, baseline: dict[str, bool | float]) -> dict[str, bool | float]:
+        for name in FOR_ALL_SOURCES:
+            if name in baseline:
+                raise ValueError(f"{name} holds for all sources; set it in the section `baseline`")
+        return baseline
 
     @field_validator("windows")
     @classmethod
@@ -325,6 +338,7 @@ class SourceView(_Section):
     group: str | None
     windows: WindowSettings
     modalities: ModalitySettings
+    baseline: BaselineSettings
 
 
 class Settings(BaseSettings):
@@ -350,8 +364,9 @@ class Settings(BaseSettings):
     overload: OverloadSettings = OverloadSettings()
     windows: WindowSettings = WindowSettings()
     modalities: ModalitySettings = ModalitySettings()
+    baseline: BaselineSettings = BaselineSettings()
     sources: dict[SourceId, SourceSettings] = {}
-    """Per source: what differs from `windows` and `modalities`, and its group."""
+    """Per source: what differs from `windows`, `modalities` and `baseline`, and its group."""
 
     @model_validator(mode="after")
     def _sources_valid(self) -> Self:
@@ -365,14 +380,26 @@ class Settings(BaseSettings):
         if view is None:
             own = self.sources.get(source_id)
             if own is None:
-                return SourceView(source_id=source_id, group=None, windows=self.windows, modalities=self.modalities)
+                return SourceView(
+                    source_id=source_id,
+                    group=None,
+                    windows=self.windows,
+                    modalities=self.modalities,
+                    baseline=self.baseline,
+                )
             view = self._views[source_id] = SourceView(
                 source_id=source_id,
                 group=own.group,
                 windows=WindowSettings(**(self.windows.model_dump() | own.windows)),
                 modalities=ModalitySettings(**(self.modalities.model_dump() | own.modalities)),
+                baseline=BaselineSettings(**(self.baseline.model_dump() | own.baseline)),
             )
         return view
+
+    @property
+    def judges_any_source(self) -> bool:
+        """Whether some source, named or not, has a baseline."""
+        return self.baseline.enabled or any(self.for_source(source_id).baseline.enabled for source_id in self.sources)
 
     @cached_property
     def _views(self) -> dict[str, SourceView]:

@@ -12,6 +12,16 @@ finalises under that fence. Every write is atomic, idempotent and answered with 
 Readers need neither fence nor check. `docs/reference/redis.md` documents every key.
 """
 
+from streams.store.baselines import (
+    MAX_LESSONS,
+    BaselineAbout,
+    Baselines,
+    BaselineWrite,
+    Lesson,
+    PendingWindow,
+    StoredBaseline,
+    StoredLesson,
+)
 from streams.store.identity import detection_id, items_digest, split_detection_id
 from streams.store.models import Comparison, LiveModels, ModelVersions, add_up
 from streams.store.positions import Position
@@ -21,19 +31,27 @@ from streams.store.windows import AgreedWindows, WindowCut, WindowCuts, WindowsB
 from streams.store.writes import Answer, Fence, Finalise, MoveStatus, Put, SealedBy, Status
 
 __all__ = [
+    "MAX_LESSONS",
     "AgreedWindows",
     "Answer",
+    "BaselineAbout",
+    "BaselineWrite",
+    "Baselines",
     "Comparison",
     "Fence",
     "Finalise",
+    "Lesson",
     "LiveModels",
     "ModelVersions",
     "MoveStatus",
+    "PendingWindow",
     "Position",
     "Put",
     "SealedBy",
     "Status",
     "Store",
+    "StoredBaseline",
+    "StoredLesson",
     "Verdict",
     "Verdicts",
     "WindowCut",

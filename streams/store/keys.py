@@ -43,6 +43,19 @@ class Keys:
         """Sorted set: the windows with a verdict by the time at which it expires."""
         return f"{self.prefix}{{{source_id}}}:verdict_expiry"
 
+    def baseline(self, source_id: str) -> str:
+        """Hash: what was learned of the source."""
+        return f"{self.prefix}{{{source_id}}}:baseline"
+
+    def lessons(self, source_id: str) -> str:
+        """Hash: which windows people called normal or anomalous."""
+        return f"{self.prefix}{{{source_id}}}:lessons"
+
+    @property
+    def baseline_changes(self) -> str:
+        """Sorted set: ids of sources by the time at which a person last changed what was learned of them."""
+        return f"{self.prefix}baseline_changes"
+
     @property
     def judged(self) -> str:
         """Sorted set: ids of sources with verdicts by the time at which the last of them expires."""

@@ -10,6 +10,7 @@ from streams.errors import ContractBroken
 from streams.records import Detection
 from streams.settings import RetentionSettings, Settings
 from streams.store import readers
+from streams.store.baselines import Baselines
 from streams.store.connection import Connection
 from streams.store.identity import detection_id, split_detection_id
 from streams.store.keys import DEFAULT_PREFIX, Keys
@@ -33,10 +34,12 @@ class Store:
 
     Attributes:
         verdicts: what people said of stored windows.
+        baselines: what was learned of each source.
     """
 
     def __init__(self, connection: Connection, keys: Keys, calls: WriteCalls, retention: RetentionSettings) -> None:
         self.verdicts = Verdicts(connection, keys, retention.verdicts_s * 1000)
+        self.baselines = Baselines(connection, keys, retention.baselines_s * 1000, retention.verdicts_s * 1000)
         self._connection = connection
         self._keys = keys
         self._calls = calls

@@ -86,6 +86,7 @@ class WriteCalls:
                 self._retention_ms,
                 body.removeprefix("{"),
                 sum(listed.last_offset - listed.first_offset + 1 for listed in detection.dead_letters),
+                put.features,
                 *counters,
             ],
         )

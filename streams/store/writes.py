@@ -36,10 +36,13 @@ class Put:
     Attributes:
         detection: its `revision`, `final`, `sealed_by` and `stored_ms` are ignored: the store sets them.
         fence: of the partition number that the source belongs to.
+        features: what the source's baseline is to learn from once the window is final, kept beside the answer until
+            then; empty without any. A revision replaces them.
     """
 
     detection: Detection
     fence: Fence
+    features: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
     "FusionAnswer",
     "FusionInputs",
     "detection_of",
+    "encoders_of",
     "event_of",
     "fusion_inputs",
     "item_ranges",
@@ -105,6 +107,7 @@ def detection_of(
     shed: Mapping[Modality, int],
     dead_letters: Sequence[ItemRange] = (),
     failed: str | None = None,
+    judgement: Mapping[str, Any] = MappingProxyType({}),
 ) -> Detection:
     """Put the answer to one window into the documented shape; the store numbers the revision.
 
@@ -120,10 +123,11 @@ def detection_of(
         shed: modality -> items left out under overload.
         dead_letters: where those of its items are that went there instead.
         failed: code of the error that stands in for an answer.
+        judgement: fields of what the source's baseline says.
     """
     probabilities: dict[str, float] = {}
     contributions: dict[Modality, dict[str, float]] = {}
-    models = _encoders_of(items, encoder_names)
+    models = encoders_of(items, encoder_names)
     if answer is not None:
         probabilities = dict(zip(served.classes, _rounded(answer.probabilities), strict=True))
         contributions = {
@@ -153,6 +157,7 @@ def detection_of(
         models=models,
         failed=failed,
         closed_ms=closed_ms,
+        **judgement,
     )
 
 
@@ -207,7 +212,7 @@ def without(ranges: Sequence[ItemRange], items: Sequence[Item]) -> list[ItemRang
     return left
 
 
-def _encoders_of(items: Sequence[Encoded], names: Mapping[Modality, str]) -> dict[str, str]:
+def encoders_of(items: Sequence[Encoded], names: Mapping[Modality, str]) -> dict[str, str]:
     """Name of each encoder that took part -> the versions that answered."""
     versions: dict[str, list[str]] = {}
     for encoded in items:

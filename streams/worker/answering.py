@@ -7,7 +7,7 @@ position hears of it.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -15,12 +15,15 @@ import structlog
 
 from processors.modality import Modality
 from processors.models.served import ServedFacts
+from processors.models.spec import CELLS_SHAPE
+from processors.normality.observation import THUMBNAIL_SHAPE
+from processors.normality.sound_measures import SOUND_MEASURES
 from streams.align import Window
 from streams.errors import ContractBroken, Fenced, PoisonItem
 from streams.records import Detection, Item, KafkaRecord
 from streams.store import Fence, Finalise, Put, Status
 from streams.worker import metrics
-from streams.worker.answer import detection_of, item_ranges
+from streams.worker.answer import FusionAnswer, detection_of, encoders_of, item_ranges
 from streams.worker.budget import ByteLedger
 from streams.worker.encoders import Content, Encoded
 from streams.worker.services import Services
@@ -29,6 +32,11 @@ from streams.worker.tasks import Spawn
 __all__ = ["WindowAnswers"]
 
 _ENTRY_BYTES = 1_500  # what an item costs beside its content: itself, its entry, its places in windows and trackers
+_FLOAT_BYTES = 4
+_SECOND_MS = 1_000
+# What a baseline looks at beside an embedding: a frame's thumbnail and cells; a sound's measures, by second.
+_SEEN_BYTES = math.prod(THUMBNAIL_SHAPE) + 2 * math.prod(CELLS_SHAPE)
+_MEASURES_BYTES = _FLOAT_BYTES * len(SOUND_MEASURES)
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +110,9 @@ class WindowAnswers:
 
     def encode(self, record: KafkaRecord, item: Item, windows: int) -> None:
         """Take an item that went into so many windows, and start its encoding."""
-        entry = self._entries[item] = _Entry(windows, _held_bytes(item, self._services.served))
+        is_judged = self._services.settings.for_source(item.source_id).baseline.enabled
+        held_bytes = _held_bytes(item, self._services.served, is_judged=is_judged)
+        entry = self._entries[item] = _Entry(windows, held_bytes)
         self._ledger.change(undecoded_bytes=len(item.payload), held_bytes=entry.held_bytes)
         entry.encoding = self._spawn(self._encode(record, item, entry))
         metrics.ITEMS.labels(item.modality).inc()
@@ -134,6 +144,7 @@ class WindowAnswers:
                     metrics.SHED_ITEMS.labels(item.modality).inc()
                     return
                 entry.content = await self._services.encoders.encode(item)
+                self._services.judge.look_ahead(item, entry.content)
         except PoisonItem as error:
             await self._services.outbox.bury(record, error)
         finally:
@@ -155,9 +166,9 @@ class WindowAnswers:
 
     async def _answer_once(self, job: _Job) -> None:
         window, services = job.window, self._services
-        detection = await self._detect(job)
+        put = await self._detect(job)
         started = perf_counter()
-        answer = await services.writer.put(Put(detection, self._fence))
+        answer = await services.writer.put(put)
         metrics.STAGE_SECONDS.labels("store").observe(perf_counter() - started)
         stored = self._acknowledged(window, answer.status, answer.detection)
         if job.is_first_answer and stored.stored_ms is not None and answer.status is Status.STORED:
@@ -166,22 +177,17 @@ class WindowAnswers:
         metrics.DETECTIONS.labels(answer.status.value).inc()
         await services.outbox.tell(stored, services.settings.for_source(window.source_id).group)
 
-    async def _detect(self, job: _Job) -> Detection:
+    async def _detect(self, job: _Job) -> Put:
         window, services = job.window, self._services
         items, shed, dead = await self._encoded(window)
-        started = perf_counter()
+        judging = asyncio.create_task(services.judge.judge(window, items, self._models_of(items), self._fence))
         try:
-            answer = await services.fuser.fuse(window, items)
-            failed = None
-        except PoisonItem as error:
-            metrics.TOMBSTONES.labels(error.code).inc()
-            log.warning("window_unanswered", window=window.id, code=error.code, reason=str(error))
-            answer, failed = None, error.code
-        metrics.STAGE_SECONDS.labels("fuse").observe(perf_counter() - started)
-        if job.is_first_answer:
-            metrics.CLOSE_TO_FUSED.observe((services.wall_ms() - job.closed_ms) / 1000)
+            answer, failed = await self._fuse(job, items)
+            judgement = await judging
+        finally:
+            judging.cancel()
         modalities = services.settings.for_source(window.source_id).modalities
-        return detection_of(
+        detection = detection_of(
             window,
             items,
             answer,
@@ -193,7 +199,25 @@ class WindowAnswers:
             shed=shed,
             dead_letters=item_ranges(dead),
             failed=failed,
+            judgement=judgement.told,
         )
+        return Put(detection, self._fence, b"" if failed else judgement.features)
+
+    async def _fuse(self, job: _Job, items: Sequence[Encoded]) -> tuple[FusionAnswer | None, str | None]:
+        """The fusion model's answer, or the code of the error that stands in for it."""
+        window, services = job.window, self._services
+        started = perf_counter()
+        try:
+            answer: FusionAnswer | None = await services.fuser.fuse(window, items)
+            failed = None
+        except PoisonItem as error:
+            metrics.TOMBSTONES.labels(error.code).inc()
+            log.warning("window_unanswered", window=window.id, code=error.code, reason=str(error))
+            answer, failed = None, error.code
+        metrics.STAGE_SECONDS.labels("fuse").observe(perf_counter() - started)
+        if job.is_first_answer:
+            metrics.CLOSE_TO_FUSED.observe((services.wall_ms() - job.closed_ms) / 1000)
+        return answer, failed
 
     async def _encoded(self, window: Window[Item]) -> tuple[list[Encoded], dict[Modality, int], list[Item]]:
         """What became of the window's items, once each is encoded, shed or in the dead letters.
@@ -233,6 +257,8 @@ class WindowAnswers:
         final = self._acknowledged(window, answer.status, answer.detection)
         await services.outbox.tell(final, services.settings.for_source(window.source_id).group)
         metrics.DETECTIONS.labels("finalised").inc()
+        if services.settings.for_source(window.source_id).baseline.enabled:
+            services.learner.finalised(window.source_id, self._fence)
         del self._jobs[window]
         for item in window.items.values():
             entry = self._entries[item]
@@ -241,6 +267,9 @@ class WindowAnswers:
                 del self._entries[item]
                 self._ledger.change(held_bytes=-entry.held_bytes)
                 self._done(item)
+
+    def _models_of(self, items: Sequence[Encoded]) -> Mapping[str, str]:
+        return encoders_of(items, self._services.encoders.names)
 
     def _acknowledged(self, window: Window[Item], status: Status, stored: Detection | None) -> Detection:
         if status is Status.FENCED:
@@ -256,12 +285,18 @@ class WindowAnswers:
         return stored
 
 
-def _held_bytes(item: Item, served: ServedFacts) -> int:
+def _held_bytes(item: Item, served: ServedFacts, *, is_judged: bool) -> int:
     """Counted before the item is encoded: counted afterwards, a batch could run far ahead of its bound."""
     tensor = served.items[item.modality]
     row_bytes = tensor.row_bytes // tensor.shape[0]
-    if item.modality is Modality.TRANSCRIPT:
-        return _ENTRY_BYTES + row_bytes + len(item.payload)
-    is_raw_sound = item.modality is Modality.AUDIO and item.modality in served.raw
-    rows = max(1, math.ceil((item.end_ms - item.start_ms) / 1_000)) if is_raw_sound else 1
-    return _ENTRY_BYTES + rows * row_bytes
+    is_raw = item.modality in served.raw
+    is_judged = is_judged and not is_raw
+    match item.modality:
+        case Modality.VIDEO:
+            return _ENTRY_BYTES + row_bytes + (_SEEN_BYTES if is_judged else 0)
+        case Modality.TRANSCRIPT:
+            return _ENTRY_BYTES + row_bytes + len(item.payload)
+        case Modality.AUDIO:
+            seconds = max(1, math.ceil((item.end_ms - item.start_ms) / _SECOND_MS))
+            looked_at = seconds * (row_bytes + _MEASURES_BYTES) if is_judged else 0
+            return _ENTRY_BYTES + row_bytes * (seconds if is_raw else 1) + looked_at

@@ -140,7 +140,7 @@ class Assignment:
 
     async def drain(self, timeout_s: float) -> None:
         """Let what is under way come to its end, for a bounded time; the caller hands in nothing more."""
-        await asyncio.gather(*(work.tasks.drain(timeout_s) for work in self._partitions.values()))
+        await asyncio.gather(*(work.drain(timeout_s) for work in self._partitions.values()))
 
     async def close(self) -> None:
         """Drop everything: windows, items and tasks. Idempotent."""

@@ -13,13 +13,16 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from processors.audio import decode_audio, pieces, resample
+from processors.audio import Pcm, decode_audio, pieces, resample
 from processors.errors import DecodeError
 from processors.modality import Modality
 from processors.models.served import ServedFacts
 from processors.models.spec import AUDIO_ENCODER, AUDIO_RATE_HZ, TEXT_ENCODER, VIDEO_ENCODER, ModelSpec
+from processors.normality import SeenFrame
+from processors.normality.sound_measures import measure_sound
+from processors.normality.thumbnails import make_thumbnail
 from processors.transcript import decode_transcript
-from processors.video import decode_frame
+from processors.video import Frame, decode_frame
 from streams.errors import PoisonItem
 from streams.inference import Line, MicroBatcher, ModelClient, Trial, TritonServer
 from streams.records import Item
@@ -27,17 +30,31 @@ from streams.settings import Settings
 from streams.worker.metrics import STAGE_SECONDS
 from streams.worker.readiness import Readiness
 
-__all__ = ["Content", "Embedded", "Encoded", "Encoder", "ItemEncoders", "encoder_names", "joined_versions"]
+__all__ = ["Content", "Embedded", "Encoded", "Encoder", "ItemEncoders", "Sound", "encoder_names", "joined_versions"]
 
 R = TypeVar("R")
 
 log = structlog.get_logger(__name__)
 
+_CELLS: Final = "cells"
 _SPECS: Final = MappingProxyType(
     {Modality.VIDEO: VIDEO_ENCODER, Modality.AUDIO: AUDIO_ENCODER, Modality.TRANSCRIPT: TEXT_ENCODER}
 )
 _NO_EMBEDDING: Final = np.zeros(0, np.float32)
 _BATCHES_WAITING = 4  # as many batches as keep the line busy; the worker's byte budget bounds what waits before it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """What a baseline wants to know of a chunk beside its embedding: the seconds that cover it, as `pieces` cuts them.
+
+    Attributes:
+        embeddings: float32 [P, D].
+        measures: float32 [P, M], see `measure_sound`.
+    """
+
+    embeddings: npt.NDArray[np.float32]
+    measures: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +70,8 @@ class Content:
             raw.
         raw: what the fusion model takes instead of an embedding: the pixels of a frame, uint8 [1, 224, 224, 3], or the
             seconds of a sound, float32 [P, 16000], as `pieces` cuts them; None where it takes the embedding.
+        seen: a frame as its source's baseline looks at it, where it has one; the same object in every window.
+        sound: of a chunk, where the source has a baseline.
     """
 
     embedding: npt.NDArray[np.float32]
@@ -61,11 +80,20 @@ class Content:
     text: str = ""
     model_version: str = ""
     raw: npt.NDArray[Any] | None = None
+    seen: SeenFrame | None = None
+    sound: Sound | None = None
 
     @property
     def held_bytes(self) -> int:
         """What it takes in memory."""
-        return self.embedding.nbytes + (0 if self.raw is None else self.raw.nbytes) + len(self.text.encode())
+        arrays: list[npt.NDArray[Any]] = [self.embedding]
+        if self.raw is not None:
+            arrays.append(self.raw)
+        if self.seen is not None:
+            arrays += [self.seen.cells, self.seen.thumbnail]
+        if self.sound is not None:
+            arrays += [self.sound.embeddings, self.sound.measures]
+        return sum(array.nbytes for array in arrays) + len(self.text.encode())
 
 
 class Embedded(NamedTuple):
@@ -74,10 +102,12 @@ class Embedded(NamedTuple):
     Attributes:
         embedding: float32 [D].
         model_version: the version that answered.
+        cells: float16 [R, C, K] of a frame, where they are wanted.
     """
 
     embedding: npt.NDArray[np.float32]
     model_version: str
+    cells: npt.NDArray[np.float16] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,11 +121,27 @@ class Encoded:
 class Encoder:
     """One encoder model behind a micro-batcher; owns its channel."""
 
-    def __init__(self, client: ModelClient, spec: ModelSpec, settings: Settings, readiness: Readiness) -> None:
-        """Put `client` behind a batcher with the bounds of `settings.triton`."""
+    def __init__(
+        self,
+        client: ModelClient,
+        spec: ModelSpec,
+        settings: Settings,
+        readiness: Readiness,
+        *,
+        wants_cells: bool = False,
+    ) -> None:
+        """Put `client` behind a batcher with the bounds of `settings.triton`.
+
+        Args:
+            client: of the encoder.
+            spec: of the encoder; its first output is the embedding.
+            settings: with the bounds of `triton`.
+            readiness: told when Triton is away.
+            wants_cells: whether it is asked for `cells`, too.
+        """
         self.client = client
         self._input = spec.inputs[0].name
-        self._output = spec.outputs[0].name
+        self._outputs = [spec.outputs[0].name, *([_CELLS] if wants_cells else ())]
         good = spec.sample()[self._input][0]
         trial = Trial(
             Line(
@@ -125,7 +171,8 @@ class Encoder:
                 (`encode.failed`; see `Trial` for what that takes), or its answer is not finite (`encode.not_finite`).
         """
         answer = await self._batcher.submit(row)
-        if not np.isfinite(answer.embedding).all():
+        parts = (answer.embedding,) if answer.cells is None else (answer.embedding, answer.cells)
+        if not all(np.isfinite(part).all() for part in parts):
             raise PoisonItem(
                 f"model {self.client.name} answered an embedding that is not finite",
                 code="encode.not_finite",
@@ -140,8 +187,10 @@ class Encoder:
 
     async def _ask(self, rows: Sequence[npt.NDArray[Any]]) -> Sequence[Embedded]:
         batch = rows[0][np.newaxis] if len(rows) == 1 else np.stack(rows)
-        answer = await self.client.infer({self._input: batch}, [self._output])
-        return [Embedded(embedding, answer.model_version) for embedding in answer.outputs[self._output]]
+        answer = await self.client.infer({self._input: batch}, self._outputs)
+        embeddings = answer.outputs[self._outputs[0]]
+        cells = answer.outputs[_CELLS] if _CELLS in answer.outputs else [None] * len(embeddings)
+        return [Embedded(row, answer.model_version, own) for row, own in zip(embeddings, cells, strict=True)]
 
 
 class ItemEncoders:
@@ -160,6 +209,7 @@ class ItemEncoders:
             executor: threads for decoding.
         """
         self._executor = executor
+        self._settings = settings
         self._max_decoded_bytes = settings.limits.max_decoded_bytes
 
         specs = served.make_specs()
@@ -168,7 +218,8 @@ class ItemEncoders:
         def encoder(modality: Modality) -> Encoder:
             spec = specs[_SPECS[modality].name]
             client = ModelClient(server, spec, timeout_s=settings.triton.timeout_s, name=names[modality])
-            return Encoder(client, spec, settings, readiness)
+            wants_cells = modality is Modality.VIDEO and settings.judges_any_source
+            return Encoder(client, spec, settings, readiness, wants_cells=wants_cells)
 
         self.by_modality: Mapping[Modality, Encoder] = {
             modality: encoder(modality) for modality in Modality if modality not in served.raw
@@ -197,31 +248,45 @@ class ItemEncoders:
         await asyncio.gather(*(encoder.close() for encoder in self.by_modality.values()))
 
     async def _video(self, item: Item) -> Content:
-        frame = await self._decode(partial(decode_frame, item.payload, max_decoded_bytes=self._max_decoded_bytes))
+        decode = partial(_decode_picture, item.payload, self._max_decoded_bytes, small_too=self._is_judged(item))
+        frame, thumbnail = await self._decode(decode)
         encoder = self.by_modality.get(Modality.VIDEO)
         if encoder is None:
             return Content(_NO_EMBEDDING, raw=frame.pixels[np.newaxis])
-        embedding, version = await encoder.encode(frame.pixels)
-        return Content(embedding, model_version=version)
+        embedding, version, cells = await encoder.encode(frame.pixels)
+        seen = None
+        if thumbnail is not None and cells is not None:
+            seen = SeenFrame(item.start_ms, embedding, cells, thumbnail)
+        return Content(embedding, model_version=version, seen=seen)
 
     async def _audio(self, item: Item) -> Content:
-        pcm, seconds = await self._decode(partial(_decode_sound, item, self._max_decoded_bytes))
+        decode = partial(_decode_sound, item, self._max_decoded_bytes, measured_too=self._is_judged(item))
+        pcm, seconds, measures = await self._decode(decode)
         encoder = self.by_modality.get(Modality.AUDIO)
         if encoder is None:
             return Content(_NO_EMBEDDING, len(pcm.samples), pcm.sample_rate_hz, raw=seconds)
         answers = await asyncio.gather(*(encoder.encode(second) for second in seconds))
         embeddings = [answer.embedding for answer in answers]
         mean = embeddings[0] if len(embeddings) == 1 else np.mean(embeddings, axis=0, dtype=np.float32)
-        version = joined_versions(answer.model_version for answer in answers)
-        return Content(mean, samples=len(pcm.samples), sample_rate_hz=pcm.sample_rate_hz, model_version=version)
+        return Content(
+            mean,
+            samples=len(pcm.samples),
+            sample_rate_hz=pcm.sample_rate_hz,
+            model_version=joined_versions(answer.model_version for answer in answers),
+            sound=None if measures is None else Sound(np.stack(embeddings), measures),
+        )
 
     async def _transcript(self, item: Item) -> Content:
         segment = await self._decode(partial(decode_transcript, item.payload, item.content_type))
         text = segment.text.strip()
-        embedding, version = await self.by_modality[Modality.TRANSCRIPT].encode(
+        embedding, version, _ = await self.by_modality[Modality.TRANSCRIPT].encode(
             np.array([text.encode()], dtype=np.object_)
         )
         return Content(embedding, text=text, model_version=version)
+
+    def _is_judged(self, item: Item) -> bool:
+        """Whether its source's baseline looks at it; it knows embeddings, so that it does not see what is raw."""
+        return item.modality in self.by_modality and self._settings.for_source(item.source_id).baseline.enabled
 
     async def _decode(self, decode: Callable[[], R]) -> R:
         """Run a decoder in a thread: the only place where its errors become poison items."""
@@ -260,7 +325,16 @@ def _guarded(decode: Callable[[], R]) -> R:
         raise DecodeError("decode.crashed", f"the decoder crashed: {error!r}") from error
 
 
-def _decode_sound(item: Item, max_decoded_bytes: int) -> tuple[Any, npt.NDArray[np.float32]]:
+def _decode_picture(
+    payload: bytes, max_decoded_bytes: int, *, small_too: bool
+) -> tuple[Frame, npt.NDArray[np.uint8] | None]:
+    frame = decode_frame(payload, max_decoded_bytes=max_decoded_bytes)
+    return frame, make_thumbnail(frame.pixels) if small_too else None
+
+
+def _decode_sound(
+    item: Item, max_decoded_bytes: int, *, measured_too: bool
+) -> tuple[Pcm, npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
     pcm = decode_audio(
         item.payload,
         item.content_type,
@@ -268,4 +342,7 @@ def _decode_sound(item: Item, max_decoded_bytes: int) -> tuple[Any, npt.NDArray[
         item.channels,
         max_decoded_bytes=max_decoded_bytes,
     )
-    return pcm, pieces(resample(pcm, AUDIO_RATE_HZ).samples)
+    heard = resample(pcm, AUDIO_RATE_HZ).samples
+    seconds = pieces(heard)
+    measures = np.stack([measure_sound(second, AUDIO_RATE_HZ) for second in seconds]) if measured_too else None
+    return pcm, seconds, measures

@@ -3,6 +3,14 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 __all__ = [
+    "BASELINES",
+    "BASELINES_BEHIND",
+    "BASELINE_BYTES",
+    "BASELINE_FAULTS",
+    "BASELINE_LESSONS",
+    "BASELINE_UNSAVED_SECONDS",
+    "BASELINE_WINDOWS",
+    "BASELINE_WRITES",
     "CLOSE_TO_FUSED",
     "CLOSE_TO_STORED",
     "COMMIT_LAG",
@@ -13,6 +21,7 @@ __all__ = [
     "HELD_BYTES",
     "HELD_RECORDS",
     "ITEMS",
+    "JUDGED",
     "LIVE_VERSION",
     "OPEN_WINDOWS",
     "READ_AGAIN",
@@ -71,3 +80,12 @@ LIVE_VERSION = Gauge("braid_model_version", "Version of a model that makes this 
 SHADOW_ANSWERS = Counter(
     "braid_shadow_answers", "Answers of a shadow version, by what came of the comparison.", ["verdict"]
 )
+JUDGED = Counter("braid_judged_windows", "Answers under the source's own normal, by what came of it.", ["outcome"])
+BASELINE_WINDOWS = Counter("braid_baseline_windows", "Final windows, by what a baseline made of them.", ["outcome"])
+BASELINE_LESSONS = Counter("braid_baseline_lessons", "What people taught, by what a baseline made of it.", ["outcome"])
+BASELINE_WRITES = Counter("braid_baseline_writes", "Baselines written, by the store's answer.", ["status"])
+BASELINE_FAULTS = Counter("braid_baseline_faults", "Errors in learning; no answer waits for it.", ["code"])
+BASELINES = Gauge("braid_baselines", "Baselines in memory.")
+BASELINE_BYTES = Gauge("braid_baseline_bytes", "Memory that baselines take, as an estimate.")
+BASELINES_BEHIND = Gauge("braid_baselines_behind", "Sources with final windows that are not learned yet.")
+BASELINE_UNSAVED_SECONDS = Gauge("braid_baseline_unsaved_seconds", "Age of the oldest change that is not stored yet.")

@@ -77,6 +77,7 @@ class PartitionWork:
         self._moving = asyncio.Lock()
         self._position = PartitionPosition(topics, joined.stored, joined.starts)
         self._ledger = ByteLedger(budget)
+        services.learner.enter(joined.fence, self._judged(joined.stored.watermarks if joined.stored else ()))
         self._answers = WindowAnswers(services, joined.fence, self._ledger, self.tasks.spawn, self._done)
         self._final_windows = FinalWindows(services)
         limits = services.settings.limits
@@ -164,9 +165,15 @@ class PartitionWork:
         if open_windows or not self._position.held:
             self._services.liveness.moved(self.number)
 
+    async def drain(self, timeout_s: float) -> None:
+        """Let what is under way come to its end, and store what was learned, for a bounded time."""
+        self.tasks.spawn(self._services.learner.flush(self._fence))
+        await self.tasks.drain(timeout_s)
+
     async def close(self) -> None:
         """Drop everything: windows, items and tasks. Idempotent."""
         await self.tasks.close()
+        self._services.learner.leave(self._fence)
         self._ledger.close()
         self._register.leave(len(self._sources))
         self._sources.clear()
@@ -235,6 +242,7 @@ class PartitionWork:
                 source_ids.append(source_id_of_key(key))
         writer, outbox = self._services.writer, self._services.outbox
         final_through_ms = await writer.final_through_ms(source_ids)
+        self._services.learner.enter(self._fence, self._judged(final_through_ms))
         last_ids = [
             detection_id(source_id, self._settings_for(source_id).last_start_by(through_ms), through_ms)
             for source_id, through_ms in final_through_ms.items()
@@ -281,6 +289,11 @@ class PartitionWork:
         self._settings.pop(source_id, None)
         self._restored_keys.discard(source_id.encode())
         self._services.shedder.forget(source_id)
+
+    def _judged(self, source_ids: Iterable[str]) -> list[str]:
+        """Those that have a baseline."""
+        settings = self._services.settings
+        return [source_id for source_id in source_ids if settings.for_source(source_id).baseline.enabled]
 
     def _group_of(self, source_id: str) -> str | None:
         return self._services.settings.for_source(source_id).group

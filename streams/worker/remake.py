@@ -20,6 +20,8 @@ from streams.worker.window_items import LostItems
 
 __all__ = ["Remade", "WindowRemaker"]
 
+# What the source's baseline said when the window was first made: it has learned the window since.
+_JUDGED = ("anomaly_p", "warming_up", "is_anomalous", "parts", "states", "explanation", "baseline_version")
 _TRIES = 5  # each lost to another replay of the same window
 
 
@@ -134,6 +136,7 @@ class WindowRemaker:
             closed_ms=stored.closed_ms if stored else self.wall_ms(),
             shed=stored.coverage.shed_items if stored else {},
             dead_letters=without(stored.dead_letters, [encoded.item for encoded in items]) if stored else (),
+            judgement={name: getattr(stored, name) for name in _JUDGED} if stored else {},
         )
 
     async def _tell(self, detection: Detection) -> None:

@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import structlog
 import uvloop
+from threadpoolctl import threadpool_limits
 
 from processors.modality import Modality
 from processors.models.spec import FUSION
@@ -27,6 +29,8 @@ from streams.worker.encoders import ItemEncoders
 from streams.worker.fusion_versions import FusionVersions
 from streams.worker.heap import settle_heap
 from streams.worker.joining import PartitionJoiner
+from streams.worker.judging import WindowJudge
+from streams.worker.learning import Learner
 from streams.worker.liveness import Liveness
 from streams.worker.outbox import Outbox
 from streams.worker.overload import Shedder
@@ -60,6 +64,8 @@ def run_worker(settings: Settings, name: str, health_host: str, health_port: int
     """
     configure_logging()
     structlog.contextvars.bind_contextvars(worker=name)
+    cv2.setNumThreads(1)  # frames are decoded and looked at in several threads already
+    threadpool_limits(1, "blas")  # products are small: its threads would only wait for work, spinning
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings, name, health_host, health_port))
 
@@ -146,6 +152,10 @@ async def _start(
     partitions = await readiness.until_available("kafka", partial(check_topics, settings))
     outbox = await readiness.until_available("kafka", partial(_connected, settings, readiness, name))
     stack.push_async_exit(outbox)
+    learner = Learner(store, settings, readiness, _wall_ms)
+    stack.callback(learner.close)
+    judge = WindowJudge(learner, settings)
+    stack.callback(judge.close)
     writer = StoreWriter(store, readiness)
     stack.push_async_callback(writer.close)
     topics = [settings.kafka.topics.of(modality) for modality in Modality]
@@ -160,6 +170,8 @@ async def _start(
         readiness,
         liveness,
         Shedder(settings.overload, _wall_ms),
+        judge,
+        learner,
         encoding_turns(settings),
         served,
         _wall_ms,
@@ -167,7 +179,7 @@ async def _start(
     )
     # The wait for models and topics may have been long.
     await agreement.verify(windows)
-    return services, (partial(agreement.watch, windows), versions.watch, shadow.run)
+    return services, (partial(agreement.watch, windows), versions.watch, shadow.run, learner.run)
 
 
 async def _check_models(encoders: ItemEncoders, fusion: ModelClient, versions: FusionVersions) -> None:

@@ -20,6 +20,8 @@ from streams.store import AgreedWindows, Answer, Fence, Finalise, MoveStatus, Po
 from streams.worker.answer import FusionAnswer, FusionInputs, fusion_inputs, stack_inputs
 from streams.worker.encoders import Encoded, ItemEncoders
 from streams.worker.joining import PartitionJoiner
+from streams.worker.judging import WindowJudge
+from streams.worker.learning import Learner
 from streams.worker.liveness import Liveness
 from streams.worker.outbox import Outbox
 from streams.worker.overload import Shedder
@@ -196,6 +198,8 @@ class Services:
         readiness: what is missing.
         liveness: told of every sign of life.
         shedder: what is left out under overload.
+        judge: says how unusual a window is for its source.
+        learner: of what is normal for each source.
         encoding_turns: by modality, how many items may be decoded or encoded at a time; decoded frames are large.
         served: what the models answer.
         wall_ms: the wall clock, epoch milliseconds.
@@ -212,6 +216,8 @@ class Services:
     readiness: Readiness
     liveness: Liveness
     shedder: Shedder
+    judge: WindowJudge
+    learner: Learner
     encoding_turns: Mapping[Modality, asyncio.Semaphore]
     served: ServedFacts
     wall_ms: Callable[[], int]

@@ -40,6 +40,11 @@ class StoredItems:
         self._contents: OrderedDict[tuple[str, int, int], Content] = OrderedDict()
         self._remembered_bytes = 0
 
+    @property
+    def encoder_names(self) -> Mapping[Modality, str]:
+        """The name in the repository of each modality's encoder."""
+        return self._encoders.names
+
     async def of_window(self, stored: Detection, unless: Collection[str] = ()) -> list[Encoded] | None:
         """The items of a stored answer with their content; None when one of them has an id out of `unless`.
 

@@ -6,7 +6,8 @@
 --      3 digest of the items   4 window, "start_ms/size_ms"   5 start_ms   6 source id   7 stored_ms   8 retention_ms
 --      9 the detection's JSON without its opening brace and without revision, final, sealed_by and stored_ms
 --      10 how many of the window's items are in the dead letters
---      11... coverage counters as pairs of field, value; each may grow or stay, but not shrink
+--      11 features to be learned from, empty without any
+--      12... coverage counters as pairs of field, value; each may grow or stay, but not shrink
 -- Returns {status, writes under this fence, JSON stored now}; only {"fenced"} when the token is not the one in force,
 -- or when the store holds fewer writes than it has acknowledged: it went back.
 
@@ -26,7 +27,7 @@ if stored[1] then
   if stored[1] == ARGV[3] and tonumber(ARGV[10]) <= tonumber(stored[5]) then
     return {'same', fence[2], stored[4]}
   end
-  for i = 11, #ARGV, 2 do
+  for i = 12, #ARGV, 2 do
     if tonumber(ARGV[i + 1]) < tonumber(redis.call('HGET', KEYS[1], ARGV[i])) then
       return {'smaller', fence[2], stored[4]}
     end
@@ -38,7 +39,12 @@ end
 local head = string.format('{"revision":%d,"final":false,"sealed_by":null,"stored_ms":%s,', revision, ARGV[7])
 local body = head .. ARGV[9]
 redis.call('HSET', KEYS[1], 'digest', ARGV[3], 'revision', revision, 'final', '0', 'stored_ms', ARGV[7],
-  'head_bytes', #head, 'body', body, 'dead_letters', ARGV[10], unpack(ARGV, 11))
+  'head_bytes', #head, 'body', body, 'dead_letters', ARGV[10], unpack(ARGV, 12))
+if ARGV[11] ~= '' then
+  redis.call('HSET', KEYS[1], 'features', ARGV[11])
+else
+  redis.call('HDEL', KEYS[1], 'features')
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[8])
 
 -- Expiry goes by the server's clock, as the hash's own does; the indexes live as long as their longest-lived member.

@@ -12,9 +12,9 @@ async def test_a_backlog_is_exact_when_only_what_the_oldest_windows_wait_for_fit
     start_ms = time.time_ns() // 10**6 - 30_000
     sources = [scripted(f"cam-{k}", start_ms, 30) for k in range(8)]
     await send(sources)
-    # All of it takes 10 MB. However the sources share the partitions, twice this is more than the open windows of one
-    # partition (330 kB a source) take beside what the others hold when it is reached.
-    limit_bytes = 3_000_000
+    # All of it takes 37 MB. However the sources share the partitions, twice this is more than the open windows of one
+    # partition (1.2 MB a source) take beside what the others hold when it is reached.
+    limit_bytes = 11_000_000
     worker = start_worker(limits=LimitSettings(max_held_bytes=limit_bytes))
 
     async def check():
@@ -24,7 +24,7 @@ async def test_a_backlog_is_exact_when_only_what_the_oldest_windows_wait_for_fit
     checking = asyncio.create_task(check())
     largest = await worker.largest_until(checking, "braid_held_bytes")
     await checking
-    one_turn_bytes = 64 * 7_000  # by which a bound may be passed
+    one_turn_bytes = 64 * 28_000  # by which a bound may be passed
     assert limit_bytes < largest < 2 * limit_bytes + one_turn_bytes
     assert worker.metric("braid_windows_sealed_for_memory_total") == 0
     assert worker.stop() == 0, worker.output

@@ -101,6 +101,13 @@ def test_names_that_look_like_markup_are_shown_as_they_are():
     assert "[red] 0.50" in line.plain
 
 
+def test_a_line_says_that_a_window_is_unusual_and_by_which_parts():
+    parts = {"sound": 0.5, "motion": 0.0001, "scene": 0.01, "words": 0.9}
+    unusual = make_detection(is_anomalous=True, anomaly_p=0.00012, parts=parts, states=("video.dark",))
+    assert "unusual p=0.00012 motion scene sound  video.dark" in detection_line(unusual).plain
+    assert "unusual" not in detection_line(make_detection(anomaly_p=0.4, parts=parts)).plain
+
+
 def test_columns_stay_in_place_whatever_the_event():
     with_event = detection_line(make_detection(event="collision", probabilities={"collision": 1.0})).plain
     assert with_event.index(" v20") == detection_line(make_detection()).plain.index(" v20")

@@ -107,6 +107,23 @@ def test_the_moment_of_a_change_of_the_windows_is_one_for_all_sources(write):
     assert "effective_from_ms holds for all sources; set it in the section `windows`" in text
 
 
+def test_a_source_may_have_no_baseline_or_another_budget_but_shares_the_memory(write):
+    settings = load_settings(
+        write("sources:\n  a: {baseline: {enabled: false}}\n  b: {baseline: {alarms_per_day: 1}}\n")
+    )
+    assert [settings.for_source(source_id).baseline.enabled for source_id in ("a", "b", "c")] == [False, True, True]
+    assert settings.for_source("b").baseline.alarms_per_day == 1
+    text = faults_of(write("sources:\n  a:\n    baseline: {max_bytes: 9}\n"))
+    assert "max_bytes holds for all sources; set it in the section `baseline`" in text
+
+
+@pytest.mark.parametrize(("text", "expected"), [("baseline: {enabled: false}", False), ("{}", True)])
+def test_cells_are_asked_for_only_where_some_source_has_a_baseline(write, text, expected):
+    assert load_settings(write(text)).judges_any_source is expected
+    other = "baseline: {enabled: false}\nsources: {a: {baseline: {enabled: true}}}"
+    assert load_settings(write(other)).judges_any_source
+
+
 def test_no_modality_at_all_is_refused(write):
     assert "all modalities are absent" in faults_of(
         write("modalities: {video: absent, audio: absent, transcript: absent}")

@@ -9,6 +9,7 @@ import pytest
 
 from streams.records import AudioCoverage, Detection, TranscriptCoverage, VideoCoverage
 from streams.records.detections import DETECTION_SCHEMA
+from streams.store.baselines import BaselineAbout
 from streams.store.keys import Keys
 from streams.store.verdicts import Verdict
 from streams.store.write_calls import coverage_counters
@@ -55,6 +56,9 @@ def test_the_redis_page_names_every_key():
         keys.verdicts("SOURCE"),
         keys.verdict_expiry("SOURCE"),
         keys.judged,
+        keys.baseline("SOURCE"),
+        keys.lessons("SOURCE"),
+        keys.baseline_changes,
         keys.sources,
         keys.generation,
         keys.windows("GROUP"),
@@ -76,13 +80,18 @@ def test_the_redis_page_names_every_field_of_a_verdict():
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(Verdict.model_fields)
 
 
+def test_the_redis_page_names_every_field_of_what_is_known_of_a_baseline():
+    table = REDIS_PAGE.split("field of `about`")[1].split("## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(BaselineAbout.model_fields)
+
+
 def test_the_redis_page_names_every_field_of_the_hash():
     put = (resources.files("streams.store.scripts") / "put.lua").read_text(encoding="utf-8")
     finalise = (resources.files("streams.store.scripts") / "finalise.lua").read_text(encoding="utf-8")
     written = set(coverage_counters(Detection.from_json(example()).coverage))
     for text in (put, finalise):
-        command = re.search(r"'HSET', KEYS\[1\],(.*?)\n\s*(?:redis|end)", text, re.DOTALL)[1]
-        written |= set(re.findall(r"'([a-z_]+)'", command))
+        for command in re.findall(r"'HSET', KEYS\[1\],(.*?)\n\s*(?:redis|end|else|if)", text, re.DOTALL):
+            written |= set(re.findall(r"'([a-z_]+)'", command))
     table = REDIS_PAGE.split("## A detection's hash")[1].split("## ")[0]
     documented = {
         name for row in re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)

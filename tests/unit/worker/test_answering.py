@@ -9,12 +9,16 @@ import pytest
 
 from processors.modality import Modality
 from processors.models.served import ServedFacts
-from processors.models.spec import EMBEDDING_DIMS
+from processors.models.spec import CELLS_SHAPE, EMBEDDING_DIMS
+from processors.normality import SeenFrame
+from processors.normality.observation import THUMBNAIL_SHAPE
+from processors.normality.sound_measures import SOUND_MEASURES
 from streams.errors import PoisonItem
 from streams.records import Item
+from streams.settings import BaselineSettings, Settings
 from streams.worker.answering import WindowAnswers
 from streams.worker.budget import ByteBudget, ByteLedger
-from streams.worker.encoders import Content
+from streams.worker.encoders import Content, Sound
 
 FRAME_BYTES, SECOND_BYTES, ENTRY_BYTES = 224 * 224 * 3, 16_000 * 4, 1_500
 NO_EMBEDDING = np.zeros(0, np.float32)
@@ -36,6 +40,7 @@ class Bench:
 
     raw: dict[Modality, int]
     content: Content | PoisonItem | None = None
+    is_judged: bool = False
     sheds: bool = False
     budget: Counted = field(default_factory=lambda: Counted(10**9, 10**6))
 
@@ -43,6 +48,8 @@ class Bench:
         served = ServedFacts(EMBEDDING_DIMS, ("leak",), {"leak": 0.5}, raw=self.raw, max_batch=8)
         services = SimpleNamespace(
             served=served,
+            settings=Settings(baseline=BaselineSettings(enabled=self.is_judged)),
+            judge=SimpleNamespace(look_ahead=lambda *_: None),
             encoders=self,
             outbox=self,
             shedder=SimpleNamespace(sheds=lambda _: self.sheds),
@@ -76,6 +83,18 @@ async def test_embeddings_are_counted_before_they_are_made():
     content = Content(np.zeros(1_280, np.float32))
     assert await Bench({}, content).counted(Modality.VIDEO) == (4 * 1_280, 4 * 1_280)
     assert await Bench({}, content).counted(Modality.AUDIO, 5_000) == (4 * 1_280, 4 * 1_280)
+
+
+async def test_what_a_baseline_looks_at_is_counted_before_it_is_made():
+    embedding, cells = np.zeros(1_280, np.float32), np.zeros(CELLS_SHAPE, np.float16)
+    thumbnail = np.zeros(THUMBNAIL_SHAPE, np.uint8)
+    frame = Content(embedding, seen=SeenFrame(0, embedding, cells, thumbnail))
+    all_bytes = embedding.nbytes + cells.nbytes + thumbnail.nbytes
+    assert await Bench({}, frame, is_judged=True).counted(Modality.VIDEO) == (all_bytes, all_bytes)
+    seconds = Sound(np.zeros((3, 1_280), np.float32), np.zeros((3, len(SOUND_MEASURES)), np.float32))
+    all_bytes = embedding.nbytes + seconds.embeddings.nbytes + seconds.measures.nbytes
+    chunk = Content(embedding, 48_000, 16_000, sound=seconds)
+    assert await Bench({}, chunk, is_judged=True).counted(Modality.AUDIO, 3_000) == (all_bytes, all_bytes)
 
 
 async def test_a_raw_frame_is_counted_in_full_before_it_is_decoded():
