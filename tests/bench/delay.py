@@ -6,12 +6,13 @@ before and after each round; the quotient of their 99th percentiles is what all 
 """
 
 import asyncio
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import aiohttp
 
-from streams.settings import Settings
+from streams.settings import BaselineSettings, Settings
 from tests.bench.figures import Figure
 from tests.bench.live import Histogram, Player
 from tests.bench.media import FPS, items_per_second, jpegs
@@ -27,36 +28,58 @@ STORED, FUSED = "braid_close_to_stored_seconds", "braid_close_to_fused_seconds"
 
 async def measure_delays(settings: Settings, capacity_items: float) -> tuple[list[Figure], dict[str, Any]]:
     sources = max(1, round(capacity_items / 2 / items_per_second(FPS)))
-    own = await with_own_topics(settings, "bench-delay")
+    # What is bounded is what answering alone adds; what judging adds to that is shown beside it.
+    plain, with_baselines = [
+        await _histograms(settings, f"bench-delay-{name}", sources, BaselineSettings(enabled=enabled))
+        for name, enabled in (("plain", False), ("baselines", True))
+    ]
+    p99 = {name: [entry[name].quantile(0.99) * 1_000 for entry in plain.rounds] for name in (STORED, FUSED)}
+    ratios = [stored / fused for stored, fused in zip(p99[STORED], p99[FUSED], strict=True)]
+    judged = [entry[STORED] for entry in with_baselines.rounds]
+    figures = [
+        Figure("close to stored, median", [entry[STORED].quantile(0.5) * 1_000 for entry in plain.rounds], "ms"),
+        Figure("close to stored, p99", p99[STORED], "ms"),
+        Figure("close to fused, p99", p99[FUSED], "ms"),
+        Figure("p99 stored / p99 fused", ratios, at_most=1.5),
+        Figure("with baselines: close to stored, median", [entry.quantile(0.5) * 1_000 for entry in judged], "ms"),
+        Figure("with baselines: close to stored, p99", [entry.quantile(0.99) * 1_000 for entry in judged], "ms"),
+    ]
+    details = {
+        "sources": sources,
+        "load": sources * items_per_second(FPS) / capacity_items,
+        "windows": plain.whole[STORED].count,
+        "p99_of_all_rounds_ms": {name: histogram.quantile(0.99) * 1_000 for name, histogram in plain.whole.items()},
+    }
+    return figures, details
+
+
+@dataclass(frozen=True)
+class _Histograms:
+    """The worker's two histograms, of each round and of all of them."""
+
+    rounds: list[dict[str, Histogram]]
+    whole: dict[str, Histogram]
+
+
+async def _histograms(settings: Settings, name: str, sources: int, baseline: BaselineSettings) -> _Histograms:
+    own = await with_own_topics(settings, name, baseline=baseline)
     port = free_port()
     snapshots = []
     with worker(own, port):
         await until_ready(port)
-        player = Player(own, [f"delay-cam-{number}" for number in range(sources)], jpegs(150))
+        player = Player(own, [f"{name}-cam-{number}" for number in range(sources)], jpegs(150))
         playing = asyncio.create_task(player.play())
         async with aiohttp.ClientSession() as session:
             await asyncio.sleep(WARM_UP_S)
             for number in range(ROUNDS + 1):
                 text = await metrics_text(session, port)
-                snapshots.append({name: Histogram.read(text, name) for name in (STORED, FUSED)})
+                snapshots.append({metric: Histogram.read(text, metric) for metric in (STORED, FUSED)})
                 if number < ROUNDS:
                     await asyncio.sleep(ROUND_S)
         playing.cancel()
         await asyncio.wait({playing})
-    rounds = [{name: after[name].since(before[name]) for name in after} for before, after in pairwise(snapshots)]
-    whole = {name: snapshots[-1][name].since(snapshots[0][name]) for name in (STORED, FUSED)}
-    p99 = {name: [entry[name].quantile(0.99) * 1_000 for entry in rounds] for name in (STORED, FUSED)}
-    ratios = [stored / fused for stored, fused in zip(p99[STORED], p99[FUSED], strict=True)]
-    figures = [
-        Figure("close to stored, median", [entry[STORED].quantile(0.5) * 1_000 for entry in rounds], "ms"),
-        Figure("close to stored, p99", p99[STORED], "ms"),
-        Figure("close to fused, p99", p99[FUSED], "ms"),
-        Figure("p99 stored / p99 fused", ratios, at_most=1.5),
+    rounds = [
+        {metric: after[metric].since(before[metric]) for metric in after} for before, after in pairwise(snapshots)
     ]
-    details = {
-        "sources": sources,
-        "load": sources * items_per_second(FPS) / capacity_items,
-        "windows": whole[STORED].count,
-        "p99_of_all_rounds_ms": {name: histogram.quantile(0.99) * 1_000 for name, histogram in whole.items()},
-    }
-    return figures, details
+    whole = {metric: snapshots[-1][metric].since(snapshots[0][metric]) for metric in (STORED, FUSED)}
+    return _Histograms(rounds, whole)

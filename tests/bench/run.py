@@ -7,11 +7,14 @@ from typing import Any
 
 from streams.settings import Settings
 from tests.bench.alignment import measure_alignment
+from tests.bench.anomalies import measure_anomalies
+from tests.bench.baselines import measure_baselines
 from tests.bench.delay import measure_delays
 from tests.bench.figures import Figure
 from tests.bench.growth import measure_growth
 from tests.bench.idle import measure_idle
 from tests.bench.models import measure_models
+from tests.bench.normality import measure_normality
 from tests.bench.overload import measure_overload
 from tests.bench.recovery import measure_recovery
 from tests.bench.throughput import measure_capacity, measure_throughput
@@ -82,9 +85,12 @@ BENCHES = {
     bench.name: bench
     for bench in (
         Bench("growth", Stack.NONE, lambda _: measure_growth()),
+        Bench("normality", Stack.NONE, lambda _: measure_normality()),
+        Bench("anomalies", Stack.NONE, lambda run: measure_anomalies(run.say)),
         Bench("alignment", Stack.KAFKA, lambda run: measure_alignment(run.settings)),
         Bench("models", Stack.FULL, lambda run: measure_models(run.settings)),
         Bench("throughput", Stack.FULL, lambda run: measure_throughput(run.settings)),
+        Bench("baselines", Stack.FULL, lambda run: measure_baselines(run.settings)),
         Bench("delay", Stack.FULL, _delay),
         Bench("idle", Stack.FULL, lambda run: measure_idle(run.settings)),
         Bench("recovery", Stack.FULL, _recovery),

@@ -16,12 +16,12 @@ from processors.models.spec import VIDEO_ENCODER
 from processors.video import decode_frame
 from streams.inference import ModelClient, TritonServer
 from streams.records import EncodedRecord
-from streams.settings import Settings
+from streams.settings import BaselineSettings, Settings
 from tests.bench.figures import Figure
 from tests.bench.media import FPS, items_per_second, jpegs, silent_source, speaking_source
 from tests.bench.stack import free_port, metric, producer, with_own_topics, worker
 
-__all__ = ["measure_capacity", "measure_throughput"]
+__all__ = ["drain", "measure_capacity", "measure_throughput", "start_ms_of_backlog"]
 
 ROUNDS = 3
 FRAMES = 1_600
@@ -34,15 +34,17 @@ Entry = tuple[Modality, EncodedRecord, int]
 
 
 async def measure_throughput(settings: Settings) -> tuple[list[Figure], dict[str, Any]]:
+    # A client that learns nothing is compared with a worker that does not either; `baselines` says what learning takes.
+    settings = settings.model_copy(update={"baseline": BaselineSettings(enabled=False)})
     rounds = []
     for number in range(ROUNDS):
         before = await _bare_client(settings)
         name = f"bench-{number}"
-        start_ms, frames = _start_ms(), jpegs(FRAMES // SOURCES)
+        start_ms, frames = start_ms_of_backlog(), jpegs(FRAMES // SOURCES)
         entries = [
             entry for index in range(SOURCES) for entry in silent_source(f"{name}-cam-{index}", start_ms, frames)
         ]
-        pipeline = await _drain(settings, name, entries, FRAMES)
+        pipeline = await drain(settings, name, entries, FRAMES)
         # Before and after: what else the machine does changes within a round.
         bare = (before + await _bare_client(settings)) / 2
         rounds.append({"bare": bare, "pipeline": pipeline})
@@ -58,13 +60,13 @@ async def measure_throughput(settings: Settings) -> tuple[list[Figure], dict[str
 async def measure_capacity(settings: Settings, name: str = "bench-capacity") -> float:
     """Items a second of one worker on a backlog of speaking sources: frames, sound and words as they come live."""
     seconds = FRAMES // SOURCES // FPS
-    start_ms, frames = _start_ms(), jpegs(FRAMES // SOURCES)
+    start_ms, frames = start_ms_of_backlog(), jpegs(FRAMES // SOURCES)
     entries = [
         entry
         for index in range(SOURCES)
         for entry in speaking_source(f"{name}-cam-{index}", start_ms, frames, seconds=seconds)
     ]
-    return await _drain(settings, name, entries, SOURCES * seconds * items_per_second(FPS))
+    return await drain(settings, name, entries, SOURCES * seconds * items_per_second(FPS))
 
 
 async def _bare_client(settings: Settings) -> float:
@@ -92,11 +94,11 @@ def _batches(frames: list[bytes], size: int) -> Iterator[list[bytes]]:
     return iter([frames[start : start + size] for start in range(0, len(frames), size)])
 
 
-def _start_ms() -> int:
+def start_ms_of_backlog() -> int:
     return time.time_ns() // 10**6 - 1_000 * FRAMES // SOURCES // FPS
 
 
-async def _drain(settings: Settings, name: str, entries: list[Entry], items: float) -> float:
+async def drain(settings: Settings, name: str, entries: list[Entry], items: float) -> float:
     """Items a second of one worker on a backlog: Kafka, decoding, Triton, windows, fusion, Redis and detections."""
     own = await with_own_topics(settings, name)
     async with producer(own) as kafka:

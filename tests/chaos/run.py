@@ -11,6 +11,7 @@ from streams.store import Store
 from streams.topics import ensure_topics
 from tests.chaos.conductor import Conductor
 from tests.chaos.fleet import Fleet
+from tests.chaos.folding import find_other_statistics
 from tests.chaos.footing import find_lost_footing
 from tests.chaos.foreign import missing_clients
 from tests.chaos.oracle import Expected, expect
@@ -115,6 +116,7 @@ async def play(scenario: Scenario, stack: ChaosStack, say: Callable[[str], None]
     finally:
         await fleet.end()
     outcome.faults += verify(expected, seen, past_may_be_absent=scenario.past_may_be_absent)
+    outcome.faults += await find_other_statistics(settings, seen)
     outcome.faults += [
         f"{end.worker} did not end by itself within the time allowed after SIGTERM: exit code {end.code}"
         for end in fleet.exits
@@ -172,7 +174,7 @@ async def _until_done(settings: Settings, expected: Expected, deadline_s: float)
                 while True:
                     ends = await store.final_through_ms(list(expected.source_ends))
                     is_final = all(ends.get(source, 0) >= end for source, end in expected.source_ends.items())
-                    if is_final and not await _lags(settings):
+                    if is_final and not await _lags(settings) and not await _unlearned(store, expected):
                         buried = {origin_of_letter(letter) for letter in await _read(settings, "dead_letters")}
                         if buried >= due_letters:
                             return
@@ -181,12 +183,19 @@ async def _until_done(settings: Settings, expected: Expected, deadline_s: float)
             return
 
 
+async def _unlearned(store: Store, expected: Expected) -> bool:
+    """Whether some final window is still to be learned, or what was learned is not stored."""
+    through_ms = await store.baselines.through_ms(list(expected.source_ends))
+    return bool(await store.baselines.pending(through_ms, 1))
+
+
 async def _look(settings: Settings, expected: Expected, lags: dict, conductor: Conductor) -> Seen:
     async with Store.connect(settings, lambda: time.time_ns() // 10**6) as store:
         group = settings.kafka.group
         sources = {source for source in await store.sources() if source.startswith(f"{group}-")}
         sources |= expected.source_ends.keys()
         stored = [await store.list_detections(source, limit=_ALL) for source in sorted(sources)]
+        learned = {source: found.about for source in sources if (found := await store.baselines.read(source))}
     told = detections_in(await _read(settings, "detections"))
     return Seen(
         stored={detection.id: detection for detections in stored for detection in detections},
@@ -194,6 +203,7 @@ async def _look(settings: Settings, expected: Expected, lags: dict, conductor: C
         letters=await _read(settings, "dead_letters"),
         lags=lags,
         told_before_loss=conductor.told_before_loss,
+        learned=learned,
     )
 
 

@@ -18,7 +18,15 @@ from streams.local.ports import PortBook
 from streams.local.process import Child, Command
 from streams.local.redis import EmbeddedRedis
 from streams.local.triton import EmbeddedTriton
-from streams.settings import KafkaSettings, RedisSettings, Settings, TopicSettings, TritonSettings, WindowSettings
+from streams.settings import (
+    BaselineSettings,
+    KafkaSettings,
+    RedisSettings,
+    Settings,
+    TopicSettings,
+    TritonSettings,
+    WindowSettings,
+)
 from tests.chaos.models import ModelRepository
 from tests.chaos.redis_file import RedisFile
 
@@ -29,6 +37,8 @@ SESSION_S = 6.0
 WINDOWS = WindowSettings(
     size_ms=2_000, hop_ms=1_000, out_of_orderness_ms=200, allowed_lateness_ms=2_000, idle_timeout_s=3, max_open_s=9
 )
+BASELINE = BaselineSettings(snapshot_s=1, snapshot_windows=3)
+"""Snapshots as often as a store takes them, so that some deed falls on each side of one."""
 _DATABASES = 16
 _READY_S = 120.0
 _STOP_S = 15.0
@@ -154,6 +164,7 @@ class ChaosStack:
             redis=RedisSettings(url=SecretStr(url), timeout_s=3.0),
             triton=TritonSettings(grpc=self._triton.address, timeout_s=10.0),
             windows=WINDOWS,
+            baseline=BASELINE,
         )
 
     async def _end(self) -> None:

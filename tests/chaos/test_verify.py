@@ -5,9 +5,11 @@ import wave
 from collections import defaultdict
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from processors.modality import Modality
+from processors.normality import Part, PartFeatures, SourceBaseline, WindowFeatures
 from streams.records import (
     AudioCoverage,
     Coverage,
@@ -19,6 +21,8 @@ from streams.records import (
     encode_video_frame,
 )
 from streams.store import items_digest
+from streams.worker.source_normal import chained
+from tests.chaos.folding import differences
 from tests.chaos.footing import find_lost_footing
 from tests.chaos.oracle import Expected, expect
 from tests.chaos.producers import MARK, Kind, plan_records
@@ -26,7 +30,7 @@ from tests.chaos.reading import Held
 from tests.chaos.scenarios import short_form
 from tests.chaos.sent import Sent
 from tests.chaos.stack import WINDOWS
-from tests.chaos.verify import Seen, verify
+from tests.chaos.verify import Seen, undisturbed_folds, verify
 
 EPOCH_MS = 1_800_000_000_000
 
@@ -95,7 +99,7 @@ def seen(expected) -> Seen:
     stored = {window: detection_of(expected, window) for window in expected.windows}
     due = dict.fromkeys(expected.late, "late") | expected.poison
     letters = [letter_of(expected, origin, code) for origin, code in due.items()]
-    return Seen(stored, list(stored.values()), letters, {})
+    return Seen(stored, list(stored.values()), letters, {}, learned=undisturbed_folds(stored.values()))
 
 
 def test_no_fault_is_found_where_all_promises_hold(expected, seen):
@@ -176,6 +180,27 @@ def hold_a_record(expected, seen):
     seen.lags = {"video[0]": 1}
 
 
+def learn_a_window_twice(expected, seen):
+    source_id, about = next(iter(seen.learned.items()))
+    twice = {"learned": about.learned + 1, "digest": chained(about.digest, a_window(expected))}
+    seen.learned[source_id] = about.model_copy(update=twice)
+
+
+def skip_a_window(expected, seen):
+    window = min(expected.windows)
+    others = [detection for detection in seen.stored.values() if detection.id != window]
+    seen.learned.update(undisturbed_folds(others))
+
+
+def learn_out_of_order(expected, seen):
+    [source_id, *_] = seen.learned
+    ids = [detection.id for detection in seen.stored.values() if detection.source_id == source_id]
+    digest = ""
+    for window_id in reversed(ids):
+        digest = chained(digest, window_id)
+    seen.learned[source_id] = seen.learned[source_id].model_copy(update={"digest": digest})
+
+
 @pytest.mark.parametrize(
     ("damage", "found"),
     [
@@ -193,12 +218,35 @@ def hold_a_record(expected, seen):
         (bury_other_bytes, "without the bytes"),
         (bury_a_good_item, "good items in the dead letters"),
         (hold_a_record, "whose end is not committed"),
+        (learn_a_window_twice, "once each and in order"),
+        (skip_a_window, "once each and in order"),
+        (learn_out_of_order, "once each and in order"),
     ],
 )
 def test_a_broken_promise_is_found(expected, seen, damage, found):
     damage(expected, seen)
     faults = verify(expected, seen, past_may_be_absent=False)
     assert any(found in fault for fault in faults), faults
+
+
+def state_after(starts_ms, *, size=1.0) -> bytes:
+    baseline = SourceBaseline()
+    for start_ms in starts_ms:
+        vectors = np.full((4, 3), size * (1 + start_ms % 3), np.float32)
+        features = WindowFeatures(start_ms, start_ms + 2_000, {Part.MOTION: PartFeatures(vectors, (2, 2))})
+        baseline.learn(f"cam/{start_ms}/2000", features)
+    return baseline.to_bytes()
+
+
+def test_statistics_of_the_same_windows_are_near():
+    starts_ms = range(0, 40_000, 2_000)
+    assert differences(state_after(starts_ms), state_after(starts_ms)) == []
+
+
+def test_statistics_of_other_windows_or_numbers_are_found():
+    starts_ms = range(0, 40_000, 2_000)
+    assert differences(state_after(starts_ms[:-4]), state_after(starts_ms))
+    assert differences(state_after(starts_ms, size=1.5), state_after(starts_ms))
 
 
 def frame(event_id: str, at_ms: int, timestamp_ms: int, offset: int, kind: Kind = Kind.GOOD) -> Held:

@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from streams.records import Detection
+from streams.store import BaselineAbout
+from streams.worker.source_normal import chained
 from tests.chaos.oracle import Expected
 from tests.chaos.reading import Held, Origin
 
-__all__ = ["Seen", "origin_of_letter", "verify"]
+__all__ = ["Seen", "origin_of_letter", "undisturbed_folds", "verify"]
 
 _SHOWN = 5
 
@@ -23,6 +25,7 @@ class Seen:
         letters: everything in the dead letters.
         lags: partitions whose end the group has not committed, and by how much.
         told_before_loss: ids that had been told as final before the store was lost.
+        learned: source -> what its stored baseline says of the windows that it learned.
     """
 
     stored: dict[str, Detection]
@@ -30,6 +33,7 @@ class Seen:
     letters: list[Held]
     lags: Mapping[object, int]
     told_before_loss: Collection[str] = field(default_factory=set)
+    learned: Mapping[str, BaselineAbout] = field(default_factory=dict)
 
 
 def verify(expected: Expected, seen: Seen, *, past_may_be_absent: bool) -> list[str]:
@@ -47,6 +51,7 @@ def verify(expected: Expected, seen: Seen, *, past_may_be_absent: bool) -> list[
         *_told(expected, seen, excused),
         *_letters(expected, seen),
         *_position(seen),
+        *_learned(seen),
     ]
     return [fault for fault in faults if fault]
 
@@ -167,6 +172,35 @@ def _position(seen: Seen) -> Iterable[str]:
         "partitions whose end is not committed although everything is final: a record is held for ever, or the end of "
         "a transaction is not stepped over",
         [f"{partition}: {lag} left" for partition, lag in seen.lags.items()],
+    )
+
+
+def undisturbed_folds(stored: Iterable[Detection]) -> dict[str, BaselineAbout]:
+    """Source -> which windows a fold over its final answers learns: each once, in order of start, without overlap."""
+    folds: dict[str, BaselineAbout] = defaultdict(BaselineAbout)
+    for detection in sorted(stored, key=lambda answer: (answer.start_ms, answer.end_ms)):
+        if detection.final and detection.failed is None:
+            before = folds[detection.source_id]
+            if before.learned_to_ms is not None and detection.start_ms < before.learned_to_ms:
+                continue
+            folds[detection.source_id] = BaselineAbout(
+                learned=before.learned + 1,
+                digest=chained(before.digest, detection.id),
+                learned_to_ms=detection.end_ms,
+            )
+    return dict(folds)
+
+
+def _learned(seen: Seen) -> Iterable[str]:
+    wrong = []
+    for source_id, fold in undisturbed_folds(seen.stored.values()).items():
+        about = seen.learned.get(source_id, BaselineAbout())
+        if (about.learned, about.digest) != (fold.learned, fold.digest):
+            wrong.append(f"{source_id} learned {about.learned} windows to {about.through_ms}, not {fold.learned}")
+    yield _fault(
+        "baselines that did not learn the final windows once each and in order: one was learned twice after a "
+        "take-over, or skipped, or features were dropped before a snapshot held what was learned from them",
+        wrong,
     )
 
 
