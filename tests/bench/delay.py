@@ -17,6 +17,7 @@ from tests.bench.figures import Figure
 from tests.bench.live import Histogram, Player
 from tests.bench.media import FPS, items_per_second, jpegs
 from tests.bench.stack import free_port, metrics_text, until_ready, with_own_topics, worker
+from tests.bench.throughput import measure_capacity
 
 __all__ = ["measure_delays"]
 
@@ -26,43 +27,51 @@ WARM_UP_S = 15  # the first windows meet a worker that is still starting
 STORED, FUSED = "braid_close_to_stored_seconds", "braid_close_to_fused_seconds"
 
 
-async def measure_delays(settings: Settings, capacity_items: float) -> tuple[list[Figure], dict[str, Any]]:
-    sources = max(1, round(capacity_items / 2 / items_per_second(FPS)))
+async def measure_delays(settings: Settings) -> tuple[list[Figure], dict[str, Any]]:
     # What is bounded is what answering alone adds; what judging adds to that is shown beside it.
-    plain, with_baselines = [
-        await _histograms(settings, f"bench-delay-{name}", sources, BaselineSettings(enabled=enabled))
+    plain, judged = [
+        await _at_half_load(settings, name, BaselineSettings(enabled=enabled))
         for name, enabled in (("plain", False), ("baselines", True))
     ]
     p99 = {name: [entry[name].quantile(0.99) * 1_000 for entry in plain.rounds] for name in (STORED, FUSED)}
     ratios = [stored / fused for stored, fused in zip(p99[STORED], p99[FUSED], strict=True)]
-    judged = [entry[STORED] for entry in with_baselines.rounds]
+    stored = [entry[STORED] for entry in judged.rounds]
     figures = [
         Figure("close to stored, median", [entry[STORED].quantile(0.5) * 1_000 for entry in plain.rounds], "ms"),
         Figure("close to stored, p99", p99[STORED], "ms"),
         Figure("close to fused, p99", p99[FUSED], "ms"),
         Figure("p99 stored / p99 fused", ratios, at_most=1.5),
-        Figure("with baselines: close to stored, median", [entry.quantile(0.5) * 1_000 for entry in judged], "ms"),
-        Figure("with baselines: close to stored, p99", [entry.quantile(0.99) * 1_000 for entry in judged], "ms"),
+        Figure("with baselines: close to stored, median", [entry.quantile(0.5) * 1_000 for entry in stored], "ms"),
+        Figure("with baselines: close to stored, p99", [entry.quantile(0.99) * 1_000 for entry in stored], "ms"),
     ]
-    details = {
-        "sources": sources,
-        "load": sources * items_per_second(FPS) / capacity_items,
-        "windows": plain.whole[STORED].count,
-        "p99_of_all_rounds_ms": {name: histogram.quantile(0.99) * 1_000 for name, histogram in plain.whole.items()},
-    }
-    return figures, details
+    return figures, {"plain": plain.details(), "with_baselines": judged.details()}
 
 
 @dataclass(frozen=True)
 class _Histograms:
-    """The worker's two histograms, of each round and of all of them."""
+    """The worker's two histograms, of each round and of all of them, and under which load."""
 
+    sources: int
+    load: float
     rounds: list[dict[str, Histogram]]
     whole: dict[str, Histogram]
 
+    def details(self) -> dict[str, Any]:
+        """For the result."""
+        return {
+            "sources": self.sources,
+            "load": self.load,
+            "windows": self.whole[STORED].count,
+            "p99_of_all_rounds_ms": {name: histogram.quantile(0.99) * 1_000 for name, histogram in self.whole.items()},
+        }
 
-async def _histograms(settings: Settings, name: str, sources: int, baseline: BaselineSettings) -> _Histograms:
-    own = await with_own_topics(settings, name, baseline=baseline)
+
+async def _at_half_load(settings: Settings, kind: str, baseline: BaselineSettings) -> _Histograms:
+    name = f"bench-delay-{kind}"
+    chosen = settings.model_copy(update={"baseline": baseline})
+    capacity_items = await measure_capacity(chosen, f"{name}-capacity")
+    sources = max(1, round(capacity_items / 2 / items_per_second(FPS)))
+    own = await with_own_topics(chosen, name)
     port = free_port()
     snapshots = []
     with worker(own, port):
@@ -82,4 +91,4 @@ async def _histograms(settings: Settings, name: str, sources: int, baseline: Bas
         {metric: after[metric].since(before[metric]) for metric in after} for before, after in pairwise(snapshots)
     ]
     whole = {metric: snapshots[-1][metric].since(snapshots[0][metric]) for metric in (STORED, FUSED)}
-    return _Histograms(rounds, whole)
+    return _Histograms(sources, sources * items_per_second(FPS) / capacity_items, rounds, whole)

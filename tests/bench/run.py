@@ -69,10 +69,6 @@ class Bench:
     measure: Callable[[Run], Awaitable[Measured]]
 
 
-async def _delay(run: Run) -> Measured:
-    return await measure_delays(run.settings, await run.capacity_items())
-
-
 async def _recovery(run: Run) -> Measured:
     return await measure_recovery(run.settings, await run.capacity_items(), run.say)
 
@@ -91,7 +87,7 @@ BENCHES = {
         Bench("models", Stack.FULL, lambda run: measure_models(run.settings)),
         Bench("throughput", Stack.FULL, lambda run: measure_throughput(run.settings)),
         Bench("baselines", Stack.FULL, lambda run: measure_baselines(run.settings)),
-        Bench("delay", Stack.FULL, _delay),
+        Bench("delay", Stack.FULL, lambda run: measure_delays(run.settings)),
         Bench("idle", Stack.FULL, lambda run: measure_idle(run.settings)),
         Bench("recovery", Stack.FULL, _recovery),
         Bench("overload", Stack.FULL, _overload),
