@@ -1,6 +1,7 @@
 """The normal of one source: judges a window, and learns from it once it is final."""
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ _TAUGHT_SCORE: Final = 4.0
 _UNUSUAL_P: Final = 0.05
 _MOST_SIMILAR: Final = 3
 _LEAST_P: Final = 1e-300
+_VOUCHED_BEYOND: Final = 1.3
+"""Of few windows, held out in turn: a part vouches for p-values a twentieth of the least that they have themselves."""
 _LEAST_HEAT_P: Final = 1e-12
 """Below it the heat of a cell says no more."""
 _NO_WINDOWS: Final = ""
@@ -85,6 +88,7 @@ class SourceBaseline:
         self._fused = Calibrator()
         self._gate = ScoreGate()
         self._budget = AlarmBudget(alarms_per_day)
+        self._vouched = math.inf
 
     def judge(self, features: WindowFeatures) -> Judgement:
         """Say how unusual a window is. Changes nothing.
@@ -170,6 +174,7 @@ class SourceBaseline:
             held_out: groups of windows, with what `scores_of` said of each; at least two groups.
         """
         whole = [scores for group in held_out for scores in group]
+        self._vouched = math.log10(len(whole)) + _VOUCHED_BEYOND
         for part, calibrator in _calibrators_of(whole).items():
             if part is Part.VOCABULARY:
                 self._words.calibrator = calibrator
@@ -181,8 +186,8 @@ class SourceBaseline:
                 [scores for other, group_of in enumerate(held_out) if other != number for scores in group_of]
             )
             for scores in group:
-                p_values = [others[part].p_of(score) for part, score in scores.items() if part in others]
-                fused.append(fuse([max(p, _LEAST_P) for p in p_values]))
+                p_values = {part: others[part].p_of(score) for part, score in scores.items() if part in others}
+                fused.append(fuse(_above_zero(p_values), self._vouched))
         self._fused = Calibrator.of(fused)
         self.version += 1
 
@@ -206,6 +211,7 @@ class SourceBaseline:
             "half_life": self._half_life,
             "capacity": self._capacity,
             "source": self._source,
+            "vouched": None if math.isinf(self._vouched) else self._vouched,
             "parts": list(self._parts),
             "lessons": self._lessons.about(self._source),
         }
@@ -253,6 +259,7 @@ class SourceBaseline:
         self.learned_count = int(about["learned_count"])
         through_ms = about["learned_through_ms"]
         self.learned_through_ms = None if through_ms is None else int(through_ms)
+        self._vouched = math.inf if about["vouched"] is None else float(about["vouched"])
         self.learned_digest, self._source = str(about["learned_digest"]), str(about["source"])
         self._words = WordsNormal.from_state(groups["words"])
         self._fused = Calibrator.from_state(groups["fused"])
@@ -308,7 +315,7 @@ class SourceBaseline:
         parts = dict.fromkeys(features.parts, 1.0) | {part: answer.p for part, answer in answers.parts.items()}
         if answers.words is not None:
             parts[Part.VOCABULARY] = answers.words.p
-        score = fuse([max(parts[part], _LEAST_P) for part in self._warm(answers)])
+        score = fuse(_above_zero({part: parts[part] for part in self._warm(answers)}), self._vouched)
         anomaly_p = self._fused.p_of(score)
         is_anomalous = self._budget.is_anomalous(anomaly_p)
         if self._fused.is_warm and self._is_taught_anomalous(answers.parts):
@@ -397,6 +404,10 @@ def _most_telling(answers: Mapping[Part, PartAnswer]) -> Mapping[Part, PartAnswe
 def _shape_of(features: PartFeatures) -> tuple[int, int]:
     rows, columns = features.grid or (1, 1)
     return rows * columns, features.vectors.shape[1]
+
+
+def _above_zero(p_values: Mapping[Part, float]) -> dict[Part, float]:
+    return {part: max(p, _LEAST_P) for part, p in p_values.items()}
 
 
 def _refuse(learned: Mapping[str, str], used: Mapping[str, str]) -> NoReturn:

@@ -1,30 +1,53 @@
 """One figure out of the p-values of a window's parts, without assuming that they are independent."""
 
-from collections.abc import Collection
+import math
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-import numpy as np
+from processors.normality.features import Part
 
 __all__ = ["fuse"]
 
-_EXPONENT: Final = 0.35
-"""1 is the harmonic mean, which sees the least likely part alone; towards 0 all parts count alike. On composed
-anomalies, what several parts find a little unlikely, such as a thing that was left behind, is told apart best here."""
+_VOICES: Final = (
+    (Part.APPEARANCE, Part.MOTION, Part.THINGS, Part.LOOKS, Part.SCENE, Part.LIGHT, Part.STEADINESS),
+    (Part.SOUND, Part.LOUDNESS, Part.TALK),
+    (Part.WORDS, Part.VOCABULARY),
+    (Part.AGREEMENT,),
+)
+"""Parts that speak together: a picture is not heard seven times because it is looked at in seven ways."""
+
+_WITHIN: Final = 0.35
+"""Exponent among the parts of a voice. 1 is the harmonic mean, which sees the least likely alone; towards 0 all count
+alike. What several find a little unlikely, such as a thing that was left behind, adds up."""
+
+_BETWEEN: Final = 1.0
+"""Exponent among voices: what is only heard must not be outvoted by what is seen."""
 
 
-def fuse(p_values: Collection[float]) -> float:
-    """How unusual the parts are together: minus the logarithm to base 10 of a power mean of their p-values.
+def fuse(p_values: Mapping[Part, float], vouched: float = math.inf) -> float:
+    """How unusual the parts are together, as minus the logarithm to base 10 of means of their p-values.
 
-    Power means of p-values (Vovk and Wang, 2020) add up the evidence of parts that depend on each other in any way. The
-    figure is no p-value itself: a calibrator of such figures makes it one.
+    Power means of p-values (Vovk and Wang, 2020), first within a modality, then over modalities: they hold for parts
+    that depend on each other in any way. The figure is no p-value itself: a calibrator of such figures makes it one.
 
     Args:
         p_values: above 0, at most 1, of the parts that are there and warm.
+        vouched: minus the logarithm to base 10 of the least p-value that a part can vouch for. What it says beyond, it
+            says by the shape of a tail alone: that counts by its logarithm, and keeps its order.
 
     Returns:
         At least 0; 0 for no parts.
     """
-    if not p_values:
-        return 0.0
-    powers = np.fromiter(p_values, np.float64, len(p_values)) ** -_EXPONENT
-    return float(np.log10(powers.mean()) / _EXPONENT)
+    voices = [[_weigh(p_values[part], vouched) for part in voice if part in p_values] for voice in _VOICES]
+    spoken = [_average(evidence, _WITHIN) for evidence in voices if evidence]
+    return _average(spoken, _BETWEEN) if spoken else 0.0
+
+
+def _weigh(p_value: float, vouched: float) -> float:
+    evidence = -math.log10(p_value)
+    return evidence if evidence <= vouched else vouched + math.log10(1 + evidence - vouched)
+
+
+def _average(evidence: Sequence[float], exponent: float) -> float:
+    """Of figures of up to 300, whose powers a float holds."""
+    return math.log10(sum(10 ** (exponent * each) for each in evidence) / len(evidence)) / exponent

@@ -44,7 +44,7 @@ def tell_p_values(scores: SimulatedScores) -> npt.NDArray[np.float64]:
     fused, fused_gate = Calibrator(), ScoreGate()
     told = np.full(len(scores), np.nan)
     for window, parts in enumerate(_windows(scores)):
-        p_values = [calibrators[part].p_of(score) for part, score in parts if calibrators[part].is_warm]
+        p_values = {part: calibrators[part].p_of(score) for part, score in parts if calibrators[part].is_warm}
         for part, score in parts:
             if gates[part].add(score):
                 calibrators[part].add(score)
