@@ -1,7 +1,7 @@
 """From pictures, sound and words to observations: every item is encoded once, however many windows it belongs to.
 
 The encoders are an interface with two implementations: the ONNX graphs of a model repository in this process
-(`processors.models.fusion_training.encoding.Encoders`), and a Triton (`streams.inference.triton_encoders`). No
+(`processors.models.local_encoders.Encoders`), and a Triton (`streams.inference.triton_encoders`). No
 deep-learning framework is needed.
 """
 
@@ -29,7 +29,7 @@ Line = tuple[int, int, str]
 
 _BATCH: Final = 16
 
-I = TypeVar("I", SeenFrame, HeardSecond, SpokenSegment)  # noqa: E741 - an item
+T = TypeVar("T", SeenFrame, HeardSecond, SpokenSegment)
 
 
 class ItemEncoders(Protocol):
@@ -130,14 +130,14 @@ def is_finite(observation: Observation) -> bool:
     return all(bool(np.isfinite(array).all()) for array in arrays)
 
 
-class _Cursor(Generic[I]):
+class _Cursor(Generic[T]):
     """The items that are over inside a window; windows only move forward."""
 
-    def __init__(self, items: Sequence[I]) -> None:
-        self._items: list[I] = sorted(items, key=_over_ms)
+    def __init__(self, items: Sequence[T]) -> None:
+        self._items: list[T] = sorted(items, key=_over_ms)
         self._first = 0
 
-    def take(self, start_ms: int, end_ms: int) -> tuple[I, ...]:
+    def take(self, start_ms: int, end_ms: int) -> tuple[T, ...]:
         while self._first < len(self._items) and _over_ms(self._items[self._first]) <= start_ms:
             self._first += 1
         last = self._first

@@ -130,6 +130,6 @@ class Calibrator:
 
 
 def _checked(score: float) -> float:
-    if not score == score:  # noqa: PLR0124 - the one value that differs from itself
+    if math.isnan(score):
         raise ModelError("a score to calibrate is NaN; expected a number: look at the model that gave it")
     return min(max(float(score), -_HIGHEST), _HIGHEST)

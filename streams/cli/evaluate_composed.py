@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
-from streams.cli.evaluation import JsonOption, mapped_errors
+from streams.cli.evaluation import JsonOption, find_or_build_models, mapped_errors
 from streams.cli.options import read_settings
 
 __all__ = ["evaluate_composed"]
@@ -48,21 +48,11 @@ def evaluate_composed(
         console.print(f"[dim]composed:[/] {step}", highlight=False)
 
     settings = read_settings(None)
-    own = models or settings.models.repository
     with mapped_errors():
-        from processors.models.build import build_repository
         from processors.models.evaluation.composed_run import run_composed
 
         def find_repository() -> Path:
-            if own is not None:
-                return own
-            built = settings.data_dir / "models"
-            build_repository(
-                built,
-                precision=settings.models.precision,
-                progress=lambda step, number, steps: say(f"models: {step} ({number}/{steps})"),
-            )
-            return built
+            return find_or_build_models(settings, models, lambda step: say(f"models: {step}"))
 
         document, report = run_composed(
             seed, data=data, sounds=sounds, clips=clips, repository=find_repository, streams=streams, told=say

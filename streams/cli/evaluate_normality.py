@@ -77,7 +77,7 @@ def _judge_clips(paths: list[Path], models: Path | None) -> dict[str, list[float
         raise ConfigurationError("no encoders to judge recordings with; give a model repository by --models")
     clips = find_clips(paths, None)
     with mapped_errors():
-        from processors.models.fusion_training.encoding import Encoders
+        from processors.models.local_encoders import Encoders
 
         told = judge_online(clips, Encoders(repository), Scoring(1_000, 100))
     if not told:

@@ -1,6 +1,6 @@
-"""What `braid train` and `braid evaluate` share: options, errors in Braid's families, and the page that they write."""
+"""What commands on models share: options, errors in Braid's families, the repository, and the page that they write."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.errors import ConfigurationError
+from streams.settings import Settings
 
 if TYPE_CHECKING:
     from processors.models.evaluation import ClassificationReport
 
-__all__ = ["HtmlOption", "JsonOption", "mapped_errors", "write_page"]
+__all__ = ["HtmlOption", "JsonOption", "find_or_build_models", "mapped_errors", "write_page"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 HtmlOption = Annotated[
@@ -33,6 +34,27 @@ def mapped_errors() -> Iterator[None]:
         raise ConfigurationError(str(error), code="configuration.models") from error
     except ImportError as error:
         raise ConfigurationError(f"{error}; this command needs `pip install braid[train]`") from error
+
+
+def find_or_build_models(settings: Settings, chosen: Path | None, say: Callable[[str], None]) -> Path:
+    """The model repository to take encoders from: the chosen one, that of the settings, or one built where none is.
+
+    Args:
+        settings: name a repository, or the folder that one is built in.
+        chosen: on the command line.
+        say: told each step of a build.
+    """
+    from processors.models.build import build_repository
+
+    if (own := chosen or settings.models.repository) is not None:
+        return own
+    built = settings.data_dir / "models"
+    build_repository(
+        built,
+        precision=settings.models.precision,
+        progress=lambda step, number, steps: say(f"{step} ({number}/{steps})"),
+    )
+    return built
 
 
 def write_page(path: Path, title: str, report: "ClassificationReport", facts: Mapping[str, str]) -> None:

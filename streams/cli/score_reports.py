@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from threadpoolctl import threadpool_limits
 
 from processors.models.observing import ItemEncoders
-from streams.cli.evaluation import mapped_errors
+from streams.cli.evaluation import find_or_build_models, mapped_errors
 from streams.inference.triton_encoders import TritonEncoders
 from streams.scoring.clips import find_clips
 from streams.scoring.run import ScoredWindow, Scoring, Told, score_clips
@@ -90,22 +90,14 @@ def _encoders(settings: Settings, request: ScoreRequest) -> Iterator[ItemEncoder
         with TritonEncoders(request.triton, models, max_batch=bounds.max_batch, timeout_s=bounds.timeout_s) as encoders:
             yield encoders
         return
-    from processors.models.fusion_training.encoding import Encoders
+    from processors.models.local_encoders import Encoders
 
-    yield Encoders(request.models or settings.models.repository or _built(settings))
+    yield Encoders(_find_models(settings, request.models))
 
 
-def _built(settings: Settings) -> Path:
-    from processors.models.build import build_repository
-
-    built = settings.data_dir / "models"
-    with _SAY.status("building the models") as status:
-        build_repository(
-            built,
-            precision=settings.models.precision,
-            progress=lambda step, number, steps: status.update(f"building the models: {step} ({number}/{steps})"),
-        )
-    return built
+def _find_models(settings: Settings, chosen: Path | None) -> Path:
+    with _SAY.status("finding the models") as status:
+        return find_or_build_models(settings, chosen, lambda step: status.update(f"building the models: {step}"))
 
 
 @contextmanager

@@ -108,6 +108,6 @@ def read_recorded_items(path: Path, plan: "TrainingPlan") -> "Iterator[RecordedI
 
 
 def _open_encoder(repository: Path) -> "ItemEncoder":
-    from processors.models.fusion_training.encoding import Encoders
+    from processors.models.local_encoders import Encoders
 
     return Encoders(repository)

@@ -21,9 +21,9 @@ from streams.ingest.words import read_segments
 
 __all__ = ["Clip", "find_clips"]
 
-_MEDIA: Final = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .wav .flac .mp3 .ogg .opus .m4a .aac".split()  # noqa: SIM905
-)
+_VIDEOS: Final = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts"})
+_SOUNDS: Final = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac"})
+_MEDIA: Final = _VIDEOS | _SOUNDS
 _PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".pgm", ".webp"})
 _TRUTH: Final = "_gt"
 """Folders of pixel masks beside the clips of a benchmark end so."""

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from processors.modality import Modality
-from processors.models.fusion_training.encoding import Encoders
 from processors.models.fusion_training.scenes import Items, compress_frame
+from processors.models.local_encoders import Encoders
 from processors.scenes.real.stream import Stream
 from processors.scenes.schedule import Happening
 

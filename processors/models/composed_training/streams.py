@@ -11,8 +11,8 @@ import numpy as np
 from processors.modality import Modality
 from processors.models.composed.encoding import EncodedStream, encode_items
 from processors.models.composed.material import Material
-from processors.models.fusion_training.encoding import Encoders
 from processors.models.fusion_training.scenes import Items
+from processors.models.local_encoders import Encoders
 from processors.models.spec import AUDIO_ENCODER, TEXT_ENCODER_ONNX, VIDEO_ENCODER
 from processors.scenes.real import (
     ClipBank,

@@ -27,7 +27,7 @@ from processors.models.evaluation.anomaly_scores import (
     measure_auc,
 )
 from processors.models.evaluation.anomaly_windows import HOP_MS, WINDOW_MS, Observer
-from processors.models.fusion_training.encoding import Encoders
+from processors.models.local_encoders import Encoders
 from processors.scenes.anomalies import Kind, Source, read_hearings, read_places
 from processors.scenes.settings import SceneError
 

@@ -17,7 +17,7 @@ from processors.models.composed.windows import SIZE_MS, evidence_at
 from processors.models.evaluation.calibration_error import calibration_error
 from processors.models.evaluation.events import EventScores, score_events
 from processors.models.fusion import Ensemble, FusionModel
-from processors.models.fusion_training.encoding import Encoders
+from processors.models.local_encoders import Encoders
 from processors.scenes.real import ClipBank, SoundBank, StreamSettings, compose_stream
 from processors.scenes.real.words import LinePart
 

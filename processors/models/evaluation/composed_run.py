@@ -11,7 +11,7 @@ from processors.models.composed.decoding import DecodeSettings
 from processors.models.composed.material import find_own_material, load_composed
 from processors.models.evaluation.composed import SNRS_DB, ComposedReport, compose_set, judge_composed
 from processors.models.fusion import Ensemble, FusionModel
-from processors.models.fusion_training.encoding import Encoders
+from processors.models.local_encoders import Encoders
 from processors.scenes.real import read_clips, read_sound_bank
 from processors.scenes.settings import SceneError
 

@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import save
 
 from processors.models.fusion import FusionNetwork, load_fusion
-from processors.models.fusion_training.encoding import Encoders
 from processors.models.fusion_training.fitting import FitSettings, count_parameters, fit, predict
 from processors.models.fusion_training.recordings import (
     FOOTAGE_SUFFIXES,
@@ -25,6 +24,7 @@ from processors.models.fusion_training.recordings import (
 from processors.models.fusion_training.scenes import EncodedScene, load_scene, packaged_clips
 from processors.models.fusion_training.scoring import choose_thresholds, score_network, score_recordings
 from processors.models.fusion_training.windows import HOP_MS, Window, cut_windows
+from processors.models.local_encoders import Encoders
 from processors.scenes import LineShare
 
 _log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.modality import Modality
-from processors.models.fusion_training.encoding import Encoders
 from processors.models.fusion_training.scenes import EncodedScene, Items, compress_frame
 from processors.models.fusion_training.windows import SIZE_MS
+from processors.models.local_encoders import Encoders
 from processors.models.spec import AUDIO_RATE_HZ, EMBEDDING_DIMS
 
 __all__ = ["FOOTAGE_SUFFIXES", "find_recordings", "load_recording", "pair_recordings", "read_frames"]

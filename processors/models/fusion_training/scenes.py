@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.modality import Modality
-from processors.models.fusion_training.encoding import JPEG_QUALITY, Encoders
+from processors.models.local_encoders import Encoders
 from processors.scenes import (
     LabelledEvent,
     LineShare,
@@ -22,6 +22,9 @@ from processors.scenes import (
 )
 
 __all__ = ["EncodedScene", "Items", "compress_frame", "encode_scene", "load_scene", "packaged_clips"]
+
+_JPEG_QUALITY = 85
+"""What ingest compresses frames with."""
 
 _CLIPS: Final = ("bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4")
 _SIZE_PX: Final = (320, 240)
@@ -122,7 +125,7 @@ def packaged_clips() -> list[Path]:
     return [find_packaged_clip(name) for name in _CLIPS]
 
 
-def compress_frame(pixels: npt.NDArray[np.uint8], quality: int = JPEG_QUALITY) -> npt.NDArray[np.uint8]:
+def compress_frame(pixels: npt.NDArray[np.uint8], quality: int = _JPEG_QUALITY) -> npt.NDArray[np.uint8]:
     """JPEG of uint8 [H, W, 3] BGR, as bytes."""
     return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from processors.datasets.windows import WindowItems, WindowSet, write_windows
-from processors.models.fusion_training.encoding import Encoders
 from processors.models.fusion_training.scenes import EncodedScene, load_scene, packaged_clips
 from processors.models.fusion_training.windows import cut_windows, pack_windows
+from processors.models.local_encoders import Encoders
 from processors.models.spec import CONTRIBUTION_ORDER, EVENT_CLASSES
 from processors.scenes import LineShare
 

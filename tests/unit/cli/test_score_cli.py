@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from processors.models.fusion_training import encoding
+from processors.models import local_encoders
 from streams.cli.app import command_line
 from streams.errors import ConfigurationError, MediaError
 
@@ -41,7 +41,7 @@ class PlainEncoders:
 
 @pytest.fixture(autouse=True)
 def encoders(monkeypatch):
-    monkeypatch.setattr(encoding, "Encoders", PlainEncoders)
+    monkeypatch.setattr(local_encoders, "Encoders", PlainEncoders)
 
 
 def run(*words):

@@ -16,7 +16,7 @@ from processors.datasets.windows import read_windows
 from processors.errors import ModelError
 from processors.modality import Modality
 from processors.models.encoders import text_weights_path
-from processors.models.fusion_training.encoding import Encoders
+from processors.models.local_encoders import Encoders
 from processors.models.skeleton import render_skeleton
 from processors.models.training.data import RecordingTools, load_data
 from processors.models.training.plan import RecordingPlan, TrainingPlan

@@ -1,4 +1,4 @@
-"""The project's encoders as training runs them: the ONNX graphs of a built model repository, one thread each."""
+"""The encoders in this process, without a server: the ONNX graphs of a built model repository, one thread each."""
 
 import hashlib
 import re
@@ -22,10 +22,7 @@ from processors.models.spec import (
 )
 from processors.video import decode_frame
 
-__all__ = ["JPEG_QUALITY", "Encoders"]
-
-JPEG_QUALITY = 85
-"""What ingest compresses frames with."""
+__all__ = ["Encoders"]
 
 _BATCH = 16
 _MAX_TOKENS = re.compile(r'"max_tokens"\s+value\s*\{\s*string_value:\s*"(\d+)"')
