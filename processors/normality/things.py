@@ -89,14 +89,13 @@ def find_things(flow: Flow, picture: npt.NDArray[np.uint8]) -> list[Sighting]:
         return []
     axis = int(np.abs(flow.velocity[moving]).sum(axis=0).argmax())
     forward = cv2.blur(np.ascontiguousarray(flow.velocity[..., axis]), _SMOOTH) > 0
-    found = []
+    found: list[_Patch] = []
     for one_way in (moving & forward, moving & ~forward):
-        patches = cv2.morphologyEx(one_way.astype(np.uint8), cv2.MORPH_CLOSE, _CLOSE)
-        count, labels, stats, centres = cv2.connectedComponentsWithStats(patches, connectivity=8)
-        large = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= _LEAST_AREA_PX]
-        found += [_sight(flow, picture, labels == label, stats[label], centres[label]) for label in large]
-    found.sort(key=lambda sighting: -sighting.area_px)
-    return found[:_MOST_SIGHTINGS]
+        closed = cv2.morphologyEx(one_way.astype(np.uint8), cv2.MORPH_CLOSE, _CLOSE)
+        count, labels, stats, centres = cv2.connectedComponentsWithStats(closed, connectivity=8)
+        found += [_Patch(labels, label, tuple(stats[label].tolist()), centres[label]) for label in range(1, count)]
+    found.sort(key=lambda patch: -patch.area_px)
+    return [_sight(flow, picture, patch) for patch in found[:_MOST_SIGHTINGS] if patch.area_px >= _LEAST_AREA_PX]
 
 
 def follow_things(
@@ -141,20 +140,35 @@ _Way = list[tuple[int, Sighting]]
 """Times and sightings of one thing."""
 
 
-def _sight(
-    flow: Flow,
-    picture: npt.NDArray[np.uint8],
-    patch: npt.NDArray[np.bool_],
-    stats: npt.NDArray[np.int32],
-    centre: Floats,
-) -> Sighting:
-    left, top, width, height, area = (int(each) for each in stats)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Patch:
+    """A component of what moves.
+
+    Attributes:
+        labels: int32 [H, W], of all components.
+        label: its own.
+        stats: left, top, width, height and area.
+        centre: float64 [2], x and y of its middle of mass.
+    """
+
+    labels: npt.NDArray[np.int32]
+    label: int
+    stats: tuple[int, int, int, int, int]
+    centre: npt.NDArray[np.float64]
+
+    @property
+    def area_px(self) -> int:
+        return self.stats[cv2.CC_STAT_AREA]
+
+
+def _sight(flow: Flow, picture: npt.NDArray[np.uint8], patch: _Patch) -> Sighting:
+    left, top, width, height, area = patch.stats
     inside = (slice(top, top + height), slice(left, left + width))
-    velocity = flow.velocity[inside][patch[inside]]
+    velocity = flow.velocity[inside][patch.labels[inside] == patch.label]
     mean = velocity.mean(axis=0)
     return Sighting(
         (left, top, width, height),
-        (float(centre[0]), float(centre[1])),
+        (float(patch.centre[0]), float(patch.centre[1])),
         area,
         float(np.median(np.hypot(velocity[:, 0], velocity[:, 1]))),
         (float(mean[0]), float(mean[1])),
