@@ -1,5 +1,6 @@
 """What a fold learns that nothing disturbs: from the records as they lie on Kafka, in one go and in memory."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ __all__ = ["TOLERANCE", "differences", "find_other_statistics"]
 
 TOLERANCE = 0.02
 """How far a number may be off, as a share of the largest of its kind: baselines are stored in half precision."""
+_READERS = 8
+"""A window's records lie in three topics, and a reader waits for each."""
 
 
 async def find_other_statistics(settings: Settings, seen: Seen) -> list[str]:
@@ -47,9 +50,16 @@ async def find_other_statistics(settings: Settings, seen: Seen) -> list[str]:
 
 async def _fold(settings: Settings, answers: list[Detection]) -> bytes:
     normal = SourceNormal.of_store("", None, settings.baseline, None)
-    async with open_items(settings) as (stored_items, _):
-        normal.learn([await _pending(settings, stored_items, answer) for answer in answers])
+    size = -(-len(answers) // _READERS)
+    slices = [answers[first : first + size] for first in range(0, len(answers), size)]
+    for pending in await asyncio.gather(*(_pending_of(settings, each) for each in slices)):
+        normal.learn(pending)
     return normal.to_store(0).state
+
+
+async def _pending_of(settings: Settings, answers: list[Detection]) -> list[PendingWindow]:
+    async with open_items(settings) as (stored_items, _):
+        return [await _pending(settings, stored_items, answer) for answer in answers]
 
 
 async def _pending(settings: Settings, stored_items: StoredItems, answer: Detection) -> PendingWindow:

@@ -14,7 +14,7 @@ _CLEAN = Faults(0.0, 0.0, 0.0)
 LEAST_KILLS = 200
 _KILLS_SPARE = 1.05  # some find no worker: it is being started again
 _SECONDS = {"sigterm": 24, "sigstop": 24, "broker": 80, "foreign": 24}
-_KILL_EVERY_S = 8.0
+_KILL_EVERY_S = 7.0
 _STORM_WORKERS = 4
 
 
