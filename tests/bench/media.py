@@ -5,6 +5,7 @@ from itertools import count
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from processors.modality import Modality
 from processors.scenes import find_packaged_clip, read_clip
@@ -16,21 +17,45 @@ from streams.records import (
     encode_video_frame,
 )
 
-__all__ = ["FPS", "items_per_second", "jpegs", "silent_source", "speaking_source"]
+__all__ = ["FPS", "fixed_camera_jpegs", "items_per_second", "jpegs", "silent_source", "speaking_source"]
 
 FPS = 5
 SECONDS_PER_SENTENCE = 4
 WIDTH_PX, HEIGHT_PX = 480, 270
+THING_PX = (90, 140)
+THING_STEP_PX = 12
+NOISE = 2.0
 
 
 def jpegs(number: int) -> list[bytes]:
-    """Different JPEGs of 480x270 from a real clip, quality 85."""
-    frames = read_clip(find_packaged_clip(), width_px=WIDTH_PX, height_px=HEIGHT_PX, fps=FPS)
+    """Different JPEGs of 480x270 from a real clip, quality 85, in which nearly all of the picture moves."""
+    frames = _read_frames()
+    return [_compress(np.roll(frames[index % len(frames)], index, axis=1)) for index in range(number)]
+
+
+def fixed_camera_jpegs(number: int) -> list[bytes]:
+    """The like under a camera that stands still: noise, and what passes by from time to time."""
+    frames = _read_frames()
+    place, thing = frames[0], frames[len(frames) // 2, -THING_PX[1] :, -THING_PX[0] :]
+    rng = np.random.default_rng(0)
     found = []
     for index in range(number):
-        frame = np.roll(frames[index % len(frames), :HEIGHT_PX, :WIDTH_PX], index, axis=1)
-        found.append(cv2.imencode(".jpg", frame[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
+        picture = place + rng.normal(0, NOISE, place.shape)
+        # It is out of the picture as long as it is in it.
+        left = index * THING_STEP_PX % (2 * WIDTH_PX)
+        if left < WIDTH_PX:
+            picture[-THING_PX[1] :, left : left + THING_PX[0]] = thing[:, : WIDTH_PX - left]
+        found.append(_compress(np.clip(picture, 0, 255).astype(np.uint8)))
     return found
+
+
+def _read_frames() -> npt.NDArray[np.uint8]:
+    frames = read_clip(find_packaged_clip(), width_px=WIDTH_PX, height_px=HEIGHT_PX, fps=FPS)
+    return frames[:, :HEIGHT_PX, :WIDTH_PX]
+
+
+def _compress(picture: npt.NDArray[np.uint8]) -> bytes:
+    return cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
 
 
 def silent_source(source_id: str, start_ms: int, frames: list[bytes]) -> Iterator[tuple[Modality, EncodedRecord, int]]:
