@@ -15,7 +15,7 @@ import aiohttp
 from streams.settings import BaselineSettings, Settings
 from tests.bench.figures import Figure
 from tests.bench.live import Histogram, Player
-from tests.bench.media import FPS, items_per_second, jpegs
+from tests.bench.media import FPS, fixed_camera_jpegs, items_per_second
 from tests.bench.stack import free_port, metrics_text, until_ready, with_own_topics, worker
 from tests.bench.throughput import measure_capacity
 
@@ -76,7 +76,7 @@ async def _at_half_load(settings: Settings, kind: str, baseline: BaselineSetting
     snapshots = []
     with worker(own, port):
         await until_ready(port)
-        player = Player(own, [f"{name}-cam-{number}" for number in range(sources)], jpegs(150))
+        player = Player(own, [f"{name}-cam-{number}" for number in range(sources)], fixed_camera_jpegs(150))
         playing = asyncio.create_task(player.play())
         async with aiohttp.ClientSession() as session:
             await asyncio.sleep(WARM_UP_S)
