@@ -20,6 +20,10 @@ _WITHIN: Final = 0.35
 """Exponent among the parts of a voice. 1 is the harmonic mean, which sees the least likely alone; towards 0 all count
 alike. What several find a little unlikely, such as a thing that was left behind, adds up."""
 
+_WEIGHTS: Final = {Part.THINGS: 2.0}
+"""Of a part within its voice, 1 of others: what passes, and how fast, is what most places are watched for. Light and
+steadiness, which say nothing of it, would drown it."""
+
 _BETWEEN: Final = 1.0
 """Exponent among voices: what is only heard must not be outvoted by what is seen."""
 
@@ -38,9 +42,15 @@ def fuse(p_values: Mapping[Part, float], vouched: float = math.inf) -> float:
     Returns:
         At least 0; 0 for no parts.
     """
-    voices = [[_weigh(p_values[part], vouched) for part in voice if part in p_values] for voice in _VOICES]
-    spoken = [_average(evidence, _WITHIN) for evidence in voices if evidence]
-    return _average(spoken, _BETWEEN) if spoken else 0.0
+    voices = [[part for part in voice if part in p_values] for voice in _VOICES]
+    spoken = [
+        _average(
+            [_weigh(p_values[part], vouched) for part in voice], _WITHIN, [_WEIGHTS.get(part, 1.0) for part in voice]
+        )
+        for voice in voices
+        if voice
+    ]
+    return _average(spoken, _BETWEEN, [1.0] * len(spoken)) if spoken else 0.0
 
 
 def _weigh(p_value: float, vouched: float) -> float:
@@ -48,6 +58,7 @@ def _weigh(p_value: float, vouched: float) -> float:
     return evidence if evidence <= vouched else vouched + math.log10(1 + evidence - vouched)
 
 
-def _average(evidence: Sequence[float], exponent: float) -> float:
+def _average(evidence: Sequence[float], exponent: float, weights: Sequence[float]) -> float:
     """Of figures of up to 300, whose powers a float holds."""
-    return math.log10(sum(10 ** (exponent * each) for each in evidence) / len(evidence)) / exponent
+    powers = sum(weight * 10 ** (exponent * each) for each, weight in zip(evidence, weights, strict=True))
+    return math.log10(powers / sum(weights)) / exponent

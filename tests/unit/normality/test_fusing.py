@@ -32,6 +32,11 @@ def test_parts_of_a_picture_that_are_a_little_unlikely_add_up():
     assert told(PICTURE, 0.03, 0.03, 0.03, 1.0) > told(PICTURE, 0.01, 1.0, 1.0, 1.0)
 
 
+def test_what_passes_counts_more_than_the_light_in_which_it_does():
+    picture = (Part.APPEARANCE, Part.THINGS, Part.LIGHT)
+    assert told(picture, 1.0, 0.01, 1.0) > 1.2 * told(picture, 1.0, 1.0, 0.01)
+
+
 def test_beyond_what_a_part_can_vouch_for_it_counts_little_more_and_keeps_its_order():
     known, beyond, far = (told(ALL, 0.5, 0.5, 0.5, 0.5, p, 0.5, vouched=4.0) for p in (1e-4, 1e-12, 1e-60))
     assert known < beyond < far < known + 2
