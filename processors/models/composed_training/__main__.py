@@ -24,9 +24,13 @@ _log = logging.getLogger(__name__)
 
 _FACTS_SCHEMA: Final = "braid.composed.facts.v1"
 _TRAINING_SEEDS: Final = range(1000, 1160)
-_VALIDATION_SEEDS: Final = range(2000, 2016)
+_VALIDATION_SEEDS: Final = range(2000, 2032)
 _VERSIONS: Final = 2
-_MEMBERS: Final = (FitSettings(), FitSettings(swapped_shares=(0.05, 0.2, 0.05)))
+_MEMBERS: Final = (
+    FitSettings(),
+    FitSettings(swapped_shares=(0.05, 0.2, 0.05)),
+    FitSettings(swapped_shares=(0.05, 0.2, 0.05), seed=1),
+)
 """They trust their modalities to a different degree."""
 
 

@@ -37,11 +37,13 @@ class LeftOut:
     Attributes:
         scores: without it, over all events.
         others: what is lost of the events that both other modalities carry.
+        others_strictly: the same, if what is told at events of the rest counts as false.
         another: what is lost of the events that at least one other carries.
     """
 
     scores: EventScores
     others: "Loss"
+    others_strictly: "Loss"
     another: "Loss"
 
     def as_json(self) -> dict[str, Any]:
@@ -51,6 +53,8 @@ class LeftOut:
             "loss_where_others_carry": round(100 * self.others.segment, 2),
             "event_loss_where_others_carry": round(100 * self.others.event, 2),
             "events_that_others_carry": self.others.events,
+            "strict_loss_where_others_carry": round(100 * self.others_strictly.segment, 2),
+            "strict_event_loss_where_others_carry": round(100 * self.others_strictly.event, 2),
             "loss_where_another_carries": round(100 * self.another.segment, 2),
             "event_loss_where_another_carries": round(100 * self.another.event, 2),
             "events_that_another_carries": self.another.events,
@@ -135,14 +139,20 @@ class ComposedReport:
         """Tables: the ratios, the modalities, the classes."""
         lines = ["| signal to noise, dB | segment F1 | event F1 |", "|---|---|---|"]
         lines += [f"| {snr:g} | {_cells(scores)} |" for snr, scores in self.by_snr.items()]
-        lines += ["", "| modalities, 10 dB | segment F1 | event F1 | lost where both others carry | where one does |"]
-        lines += ["|---|---|---|---|---|", f"| all | {_cells(self.scores)} | | |"]
-        lines += [f"| {name} alone | {_cells(scores)} | | |" for name, scores in self.alone.items()]
+        lost = "lost where both others carry | the same, strictly | where one does"
+        lines += ["", f"| modalities, 10 dB | segment F1 | event F1 | {lost} |"]
+        lines += ["|---|---|---|---|---|---|", f"| all | {_cells(self.scores)} | | | |"]
+        lines += [f"| {name} alone | {_cells(scores)} | | | |" for name, scores in self.alone.items()]
         lines += [
-            f"| without {name} | {_cells(each.scores)} | {each.others.as_points()} | {each.another.as_points()} |"
+            f"| without {name} | {_cells(each.scores)} | {each.others.as_points()} | "
+            f"{each.others_strictly.as_points()} | {each.another.as_points()} |"
             for name, each in self.left_out.items()
         ]
-        lines += ["", "Lost: points of F1, of segments and of events, with all modalities less without the one."]
+        lines += [
+            "",
+            "Lost: points of F1, of segments and of events, with all modalities less without the one. What is",
+        ]
+        lines[-1] += " told at events of the rest counts neither way; strictly, as false unless its class is theirs."
         lines += ["", f"Expected calibration error {self.calibration_error:.3f}; of each moment's most probable class "]
         lines[-1] += f"{self.top_calibration_error:.3f}."
         return "\n".join(lines) + "\n\n" + self.scores.as_markdown()
@@ -243,6 +253,8 @@ def score_streams(
     decode: DecodeSettings,
     carriers: Collection[Modality] = frozenset(Modality),
     at_least: int = 1,
+    *,
+    strictly: bool = False,
 ) -> EventScores:
     """Score answers.
 
@@ -251,8 +263,9 @@ def score_streams(
         answers: probabilities of each stream's moments.
         classes: what can happen.
         decode: how events are told.
-        carriers: only events that some of these carry count; what is told of the rest counts neither way.
+        carriers: only events that some of these carry count; what is told at events of the rest counts neither way.
         at_least: how many of them must.
+        strictly: count what is told at events of the rest as false, unless its class is theirs.
     """
     truth: dict[str, list[TimedEvent]] = {}
     told: dict[str, list[TimedEvent]] = {}
@@ -264,7 +277,8 @@ def score_streams(
         told[stream.name] = [
             event
             for event in decode_events(answer, moments_ms(stream.duration_ms), classes, decode)
-            if not any(_overlap(event, each) for each in ignored)
+            if not _is_of(event, ignored)
+            and (strictly or _is_of(event, truth[stream.name]) or not any(_meet(event, each) for each in ignored))
         ]
     durations = {stream.name: stream.duration_ms for stream in streams}
     return score_events(truth, told, durations, classes=classes)
@@ -280,12 +294,13 @@ def _leave_out(
 ) -> LeftOut:
     losses = []
     others = frozenset(Modality) - {modality}
-    for at_least in (len(others), 1):
+    for at_least, strictly in ((len(others), False), (len(others), True), (1, False)):
         if not any(len(others & set(event.modalities)) >= at_least for stream in streams for event in stream.events):
             losses.append(Loss(0.0, 0.0, 0))
             continue
         with_all, without = (
-            score_streams(streams, answers, classes, decode, others, at_least) for answers in (full, partial)
+            score_streams(streams, answers, classes, decode, others, at_least, strictly=strictly)
+            for answers in (full, partial)
         )
         segment = with_all.segment.f1 - without.segment.f1
         losses.append(Loss(segment, with_all.event.f1 - without.event.f1, without.event.overall.true))
@@ -298,8 +313,16 @@ def _truth_at_moments(stream: EncodedStream, classes: tuple[str, ...]) -> npt.ND
     return np.stack([evidence_at(stream, int(start), classes)[0].any(axis=0) for start in starts])
 
 
+def _is_of(event: TimedEvent, others: Collection[TimedEvent]) -> bool:
+    return any(_overlap(event, each) for each in others)
+
+
 def _overlap(one: TimedEvent, other: TimedEvent) -> bool:
-    return one.event_class == other.event_class and one.start_ms < other.end_ms and other.start_ms < one.end_ms
+    return one.event_class == other.event_class and _meet(one, other)
+
+
+def _meet(one: TimedEvent, other: TimedEvent) -> bool:
+    return one.start_ms < other.end_ms and other.start_ms < one.end_ms
 
 
 def _brief(scores: EventScores) -> dict[str, float]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from processors.modality import Modality
 from processors.scenes.labels import Cue
+from processors.scenes.real.made_lines import make_event_line, make_mention
 from processors.scenes.real.words import EVENT_LINES, MENTIONS, LinePart, choose_part_line
 from processors.scenes.schedule import Happening, Schedule
 from processors.scenes.words import CHATTER, speaking_time_ms
@@ -33,6 +34,8 @@ _MENTION_SHARE: Final = 0.12
 _HARMLESS_EVERY_S: Final = 14.0
 _HARMLESS_LASTS_S: Final = (1.0, 3.0)
 _CHATTER_EVERY_S: Final = 6.0
+_MADE_SHARE: Final = 0.5
+"""Of the lines to learn from, those that are made of parts."""
 _LAST_LINE_MS: Final = 700
 """A line does not begin later than this before the end of its event."""
 
@@ -105,7 +108,7 @@ def _plan_cues(
         if Modality.TRANSCRIPT in event.modalities:
             start_ms = event.start_ms + round(rng.uniform(0, 400))
             while start_ms < event.end_ms - _LAST_LINE_MS:
-                text = choose_part_line(EVENT_LINES[event.kind], rng, lines)
+                text = _said(event.kind, rng, lines)
                 cues.append(Cue(start_ms, min(start_ms + speaking_time_ms(text), event.end_ms), text))
                 start_ms = cues[-1].end_ms + round(rng.uniform(100, 500))
         elif rng.random() < _MISLEADING_SHARE:
@@ -125,10 +128,22 @@ def _plan_cues(
         start_s = end_ms / 1000 + rng.exponential(_CHATTER_EVERY_S) + 0.3
 
 
+def _said(kind: str, rng: np.random.Generator, lines: LinePart) -> str:
+    """A line that belongs to an event of a class."""
+    if _is_made(rng, lines):
+        return make_event_line(kind, rng)
+    return choose_part_line(EVENT_LINES[kind], rng, lines)
+
+
 def _mention(classes: Sequence[str], happens: str, rng: np.random.Generator, lines: LinePart) -> str:
     """A line that mentions a class which does not happen."""
     others = [name for name in classes if name != happens]
-    return choose_part_line(MENTIONS[others[int(rng.integers(len(others)))]], rng, lines)
+    other = others[int(rng.integers(len(others)))]
+    return make_mention(other, rng) if _is_made(rng, lines) else choose_part_line(MENTIONS[other], rng, lines)
+
+
+def _is_made(rng: np.random.Generator, lines: LinePart) -> bool:
+    return lines is LinePart.TRAINING and rng.random() < _MADE_SHARE
 
 
 def _seed(rng: np.random.Generator) -> int:

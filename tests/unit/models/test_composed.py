@@ -114,6 +114,17 @@ def test_what_is_told_of_events_that_the_others_do_not_carry_counts_neither_way(
     assert (seen.event.overall.true, seen.event.overall.told, seen.event.f1) == (1, 1, 1.0)
 
 
+def test_another_class_told_at_an_event_that_the_others_do_not_carry_is_false_only_strictly() -> None:
+    stream = _stream((_BARK, _CROW))
+    middles = moments_ms(stream.duration_ms)
+    mistaken = np.zeros((len(middles), 2), np.float32)
+    mistaken[(middles >= 4000) & (middles <= 8000), 0] = 1.0
+    mistaken[(middles >= 12_000) & (middles <= 15_000), 0] = 1.0
+    for strictly, told in ((False, 1), (True, 2)):
+        seen = score_streams([stream], [mistaken], _CLASSES, _DECODE, {Modality.VIDEO}, strictly=strictly)
+        assert (seen.event.overall.true, seen.event.overall.told) == (1, told)
+
+
 def _model() -> FusionModel:
     torch.manual_seed(0)
     shape = FusionShape(

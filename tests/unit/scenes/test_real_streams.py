@@ -1,4 +1,5 @@
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from processors.errors import DatasetError
 from processors.modality import Modality
 from processors.scenes.real import EVENT_CLASSES, ClipBank, SoundBank, StreamSettings, compose_stream, read_sound_bank
+from processors.scenes.real.made_lines import make_event_line, make_mention
 from processors.scenes.real.manners import HARMLESS_MANNERS, MANNERS
 from processors.scenes.real.plan import plan_stream
 from processors.scenes.real.sounds import active_part, fill_span, match_class
@@ -104,18 +106,32 @@ def test_words_of_an_event_are_said_within_it_and_only_where_words_carry_it() ->
                 assert cue.end_ms <= event.end_ms
 
 
+@cache
+def _spoken(part: LinePart) -> set[str]:
+    plans = (plan_stream(60.0, EVENT_CLASSES, np.random.default_rng(seed), part) for seed in range(40))
+    return {cue.text for plan in plans for cue in plan.cues}
+
+
 def test_no_line_is_spoken_in_two_parts() -> None:
-    spoken = {
-        part: {
-            cue.text
-            for seed in range(40)
-            for cue in plan_stream(60.0, EVENT_CLASSES, np.random.default_rng(seed), part).cues
-        }
-        for part in LinePart
-    }
+    spoken = {part: _spoken(part) for part in LinePart}
     assert not spoken[LinePart.TRAINING] & spoken[LinePart.TEST]
     assert not spoken[LinePart.TRAINING] & spoken[LinePart.VALIDATION]
     assert not spoken[LinePart.VALIDATION] & spoken[LinePart.TEST]
+
+
+def test_made_lines_are_learned_from_alone_and_belong_to_their_class() -> None:
+    rng = np.random.default_rng(3)
+    written = {line for each in (*EVENT_LINES.values(), *MENTIONS.values()) for line in each}
+    for kind in EVENT_CLASSES:
+        now = {make_event_line(kind, rng) for _ in range(2_000)}
+        at_another_time = {make_mention(kind, rng) for _ in range(2_000)}
+        assert len(now) > 100
+        assert len(at_another_time) > 100
+        assert not now & at_another_time
+        assert not any("{" in line or "  " in line for line in now | at_another_time)
+        held_out = {line for part in (LinePart.VALIDATION, LinePart.TEST) for line in _spoken(part)}
+        assert not (now | at_another_time) & held_out
+    assert _spoken(LinePart.TRAINING) - written
 
 
 def test_every_class_has_a_manner_lines_and_mentions_of_its_own() -> None:
