@@ -244,7 +244,8 @@ class OverloadSettings(_Section):
 
     shed: Literal["none", "oldest", "frames"] = "none"
     """What a worker that is behind leaves out. `none`: nothing, and the lag grows; `oldest`: every item that is older
-    than `max_lag_s`; `frames`: of those, frames beyond `min_fps`."""
+    than `max_lag_s`; `frames`: of those, frames beyond `min_fps`. Both also leave out a judgement whose turn comes so
+    long after its window closed."""
     max_lag_s: Seconds = 10.0
     """A worker is behind when an item's turn comes so long after Kafka took it."""
     min_fps: Annotated[float, Field(gt=0, le=1000)] = 1.0

@@ -195,7 +195,10 @@ class WindowAnswers:
     async def _detect(self, job: _Job) -> Put:
         window, services = job.window, self._services
         items, shed, dead = await self._encoded(window)
-        judging = asyncio.create_task(services.judge.judge(window, items, self._models_of(items), self._fence))
+        waited_s = (services.wall_ms() - job.closed_ms) / 1000
+        judging = asyncio.create_task(
+            services.judge.judge(window, items, self._models_of(items), self._fence, waited_s=waited_s)
+        )
         try:
             answer, failed = await self._fuse(job, items)
             judgement = await judging

@@ -1,6 +1,7 @@
 """A window under its source's own normal: features and judgement, in threads, beside the fusion model's answer."""
 
 import asyncio
+import math
 import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,10 @@ UNJUDGED = WindowJudgement()
 """Of a source without a baseline."""
 
 
+class _Overloaded(Exception):
+    """A window is answered without a judgement, because too many wait for theirs."""
+
+
 class _Looker:
     """A thread that extracts features, and what it remembers of the windows before."""
 
@@ -85,8 +90,16 @@ class _Looker:
         self._room_ahead.release()
         self._motion_of(before, frame)
 
-    def extract(self, observation: Observation, models: Mapping[str, str]) -> KeptFeatures | None:
-        """None where a number is not finite."""
+    def extract(
+        self, observation: Observation, models: Mapping[str, str], latest_start_s: float
+    ) -> KeptFeatures | None:
+        """None where a number is not finite.
+
+        Raises:
+            _Overloaded: its turn came after `latest_start_s` of the performance counter.
+        """
+        if perf_counter() > latest_start_s:
+            raise _Overloaded
         kept = KeptFeatures(models, extract(observation, self._motion_of))
         return kept if kept.are_finite else None
 
@@ -94,8 +107,9 @@ class _Looker:
 class WindowJudge:
     """Judges the windows of all sources that have a baseline.
 
-    Features are always waited for, because they are to be learned from: they take as long as a window's frames ask for.
-    A baseline that is not there in time, for whatever reason, is not.
+    Features are waited for, because they are to be learned from: they take as long as a window's frames ask for. Only
+    where work is shed under overload (`overload.shed`) they are left out, too, once their turn comes too late. A
+    baseline that is not there in time, for whatever reason, is not waited for.
     """
 
     def __init__(self, learner: Learner, settings: Settings) -> None:
@@ -118,7 +132,13 @@ class WindowJudge:
             self._looker_of(item.source_id).look_ahead(item.source_id, content.seen, fps)
 
     async def judge(
-        self, window: Window[Item], items: Sequence[Encoded], models: Mapping[str, str], fence: Fence
+        self,
+        window: Window[Item],
+        items: Sequence[Encoded],
+        models: Mapping[str, str],
+        fence: Fence,
+        *,
+        waited_s: float = 0.0,
     ) -> WindowJudgement:
         """Features and judgement of one window.
 
@@ -127,11 +147,12 @@ class WindowJudge:
             items: with content, in order of modality, start and id.
             models: encoder -> version that embedded the items.
             fence: of the source's partition number.
+            waited_s: how long ago it closed.
         """
         if not self._settings.for_source(window.source_id).baseline.enabled:
             return UNJUDGED
         started = perf_counter()
-        kept = await self._features(window, items, models)
+        kept = await self._features(window, items, models, self._longest_wait_s(waited_s))
         metrics.STAGE_SECONDS.labels("features").observe(perf_counter() - started)
         if kept is None:
             return UNJUDGED
@@ -140,14 +161,22 @@ class WindowJudge:
         metrics.STAGE_SECONDS.labels("judge").observe(perf_counter() - started)
         return WindowJudgement(kept.to_bytes(), {} if judged is None else _told(judged))
 
+    def _longest_wait_s(self, waited_s: float) -> float:
+        """Where work is shed under overload, a window waits for its turn no longer than an item does."""
+        overload = self._settings.overload
+        return math.inf if overload.shed == "none" else overload.max_lag_s - waited_s
+
     async def _features(
-        self, window: Window[Item], items: Sequence[Encoded], models: Mapping[str, str]
+        self, window: Window[Item], items: Sequence[Encoded], models: Mapping[str, str], longest_wait_s: float
     ) -> KeptFeatures | None:
         fps = self._settings.for_source(window.source_id).baseline.fps
         looker = self._looker_of(window.source_id)
-        call = partial(looker.extract, observe(window, items, fps), models)
+        call = partial(looker.extract, observe(window, items, fps), models, perf_counter() + longest_wait_s)
         try:
             kept = await asyncio.get_running_loop().run_in_executor(looker.thread, call)
+        except _Overloaded:
+            metrics.JUDGED.labels("shed").inc()
+            return None
         except Exception:
             # Whatever the content of a window does to it, the window is answered.
             log.exception("features_failed", window=window.id)

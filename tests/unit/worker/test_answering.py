@@ -214,7 +214,8 @@ class Stored:
         return window
 
     @staticmethod
-    async def _judge(*_: object) -> WindowJudgement:
+    async def _judge(*_: object, waited_s: float) -> WindowJudgement:
+        assert waited_s >= 0
         return UNJUDGED
 
 

@@ -60,9 +60,9 @@ def frame(at_ms=100, level=1.0):
 def judge():
     opened = []
 
-    def judge(says, level=1.0, **settings):
+    def judge(says, level=1.0, waited_s=0.0, **settings):
         opened.append(WindowJudge(Baselines(says), Settings(**settings)))
-        return opened[-1].judge(Window("cam", 0, 4_000, 0), [frame(level=level)], MODELS, None)
+        return opened[-1].judge(Window("cam", 0, 4_000, 0), [frame(level=level)], MODELS, None, waited_s=waited_s)
 
     yield judge
     for each in opened:
@@ -117,6 +117,16 @@ async def test_a_baseline_that_fails_is_counted_and_the_window_is_answered_all_t
     assert answer.features
     assert answer.told == {}
     assert counted("failed") == before + 1
+
+
+async def test_under_overload_a_window_whose_turn_comes_too_late_is_answered_without_a_judgement(judge):
+    before = counted("shed")
+    sheds = {"shed": "oldest", "max_lag_s": 3.0}
+    assert await judge(USUAL, overload=sheds, waited_s=3.1) is UNJUDGED
+    assert counted("shed") == before + 1
+    assert (await judge(USUAL, overload=sheds, waited_s=1.0)).told
+    assert (await judge(USUAL, waited_s=1_000.0)).told, "where nothing is shed, everything is waited for"
+    assert counted("shed") == before + 1
 
 
 async def test_a_source_without_a_baseline_is_not_looked_at(judge):
