@@ -102,8 +102,8 @@ class WindowAnswers:
         self._entries: dict[Item, _Entry] = {}
         self._jobs: dict[Window[Item], _Job] = {}
         self._sealed: dict[str, deque[_Job]] = {}
-        # Until one of its windows is new to the store, a source is read again: whoever owned it before has answered.
-        self._read_anew: set[str] = set()
+        # Sources of which a window was not stored yet. Until then one is read again: its former owner has answered.
+        self._beyond_stored: set[str] = set()
 
     @property
     def is_finalising(self) -> bool:
@@ -136,6 +136,10 @@ class WindowAnswers:
             waiting = self._sealed[window.source_id] = deque()
             self._spawn(self._finalise_source(window.source_id, waiting))
         waiting.append(self._jobs[window])
+
+    def forget(self, source_id: str) -> None:
+        """A source has vanished for good."""
+        self._beyond_stored.discard(source_id)
 
     async def _encode(self, record: KafkaRecord, item: Item, entry: _Entry) -> None:
         payload_bytes = len(item.payload)
@@ -184,12 +188,12 @@ class WindowAnswers:
     async def _answered_before(self, job: _Job) -> Detection | None:
         """What is stored of a window that was read again and holds the same items: the same would be put again."""
         window = job.window
-        if not job.is_first_answer or window.source_id in self._read_anew:
+        if not job.is_first_answer or window.source_id in self._beyond_stored:
             return None
         item_ids = [item.item_id for item in window.sorted_items()]
         found = await self._services.writer.get_many([window.id])
         if not found:
-            self._read_anew.add(window.source_id)
+            self._beyond_stored.add(window.source_id)
         return found[0] if found and found[0].digest == items_digest(item_ids) else None
 
     async def _detect(self, job: _Job) -> Put:

@@ -286,6 +286,7 @@ class PartitionWork:
     def _forget(self, source_id: str) -> None:
         """A source has vanished for good: when it returns, it is a new one."""
         self._position.forget(source_id)
+        self._answers.forget(source_id)
         self._settings.pop(source_id, None)
         self._restored_keys.discard(source_id.encode())
         self._services.shedder.forget(source_id)

@@ -260,3 +260,6 @@ async def test_from_the_first_window_on_that_is_not_stored_nobody_looks():
     for start_ms in (0, 2_000, 4_000, 6_000):
         await store.close(start_ms)
     assert (store.looked_up, store.fused) == (["dock-1/0/4000", "dock-1/2000/4000"], 3)
+    store.answers.forget("dock-1")
+    await store.close(90_000)
+    assert store.looked_up[-1] == "dock-1/90000/4000", "a source that vanished is a new one when it returns"
