@@ -34,7 +34,7 @@ fmt: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.bench ## Measure all figures (25 minutes), or BENCH="growth alignment"; writes build/bench.json
+bench: $(VENV)/.bench ## Measure all figures (40 minutes), or BENCH="growth alignment"; writes build/bench.json
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 chaos: $(VENV)/.dev ## Kill, freeze, cut and empty everything, 20 minutes; prints the seed and a table, writes build/chaos.json
