@@ -31,8 +31,9 @@ _BETWEEN: Final = 1.0
 def fuse(p_values: Mapping[Part, float], vouched: float = math.inf) -> float:
     """How unusual the parts are together, as minus the logarithm to base 10 of means of their p-values.
 
-    Power means of p-values (Vovk and Wang, 2020), first within a modality, then over modalities: they hold for parts
-    that depend on each other in any way. The figure is no p-value itself: a calibrator of such figures makes it one.
+    Weighted power means of p-values (Vovk and Wang, 2020), first within a modality, then over modalities: they hold for
+    parts that depend on each other in any way. The figure is no p-value itself: a calibrator of such figures makes it
+    one.
 
     Args:
         p_values: above 0, at most 1, of the parts that are there and warm.
@@ -42,15 +43,12 @@ def fuse(p_values: Mapping[Part, float], vouched: float = math.inf) -> float:
     Returns:
         At least 0; 0 for no parts.
     """
-    voices = [[part for part in voice if part in p_values] for voice in _VOICES]
-    spoken = [
-        _average(
-            [_weigh(p_values[part], vouched) for part in voice], _WITHIN, [_WEIGHTS.get(part, 1.0) for part in voice]
-        )
-        for voice in voices
-        if voice
+    voices = [
+        [(_weigh(p_values[part], vouched), _WEIGHTS.get(part, 1.0)) for part in voice if part in p_values]
+        for voice in _VOICES
     ]
-    return _average(spoken, _BETWEEN, [1.0] * len(spoken)) if spoken else 0.0
+    spoken = [(_average(voice, _WITHIN), 1.0) for voice in voices if voice]
+    return _average(spoken, _BETWEEN) if spoken else 0.0
 
 
 def _weigh(p_value: float, vouched: float) -> float:
@@ -58,7 +56,7 @@ def _weigh(p_value: float, vouched: float) -> float:
     return evidence if evidence <= vouched else vouched + math.log10(1 + evidence - vouched)
 
 
-def _average(evidence: Sequence[float], exponent: float, weights: Sequence[float]) -> float:
-    """Of figures of up to 300, whose powers a float holds."""
-    powers = sum(weight * 10 ** (exponent * each) for each, weight in zip(evidence, weights, strict=True))
-    return math.log10(powers / sum(weights)) / exponent
+def _average(weighed: Sequence[tuple[float, float]], exponent: float) -> float:
+    """Of figures of up to 300, whose powers a float holds, each with its weight."""
+    powers = sum(weight * 10 ** (exponent * figure) for figure, weight in weighed)
+    return math.log10(powers / sum(weight for _, weight in weighed)) / exponent

@@ -190,11 +190,12 @@ class WindowAnswers:
         window = job.window
         if not job.is_first_answer or window.source_id in self._beyond_stored:
             return None
-        item_ids = [item.item_id for item in window.sorted_items()]
+        digest = items_digest(window.items)
         found = await self._services.writer.get_many([window.id])
         if not found:
             self._beyond_stored.add(window.source_id)
-        return found[0] if found and found[0].digest == items_digest(item_ids) else None
+            return None
+        return found[0] if found[0].digest == digest else None
 
     async def _detect(self, job: _Job) -> Put:
         window, services = job.window, self._services

@@ -28,7 +28,7 @@ NOISE = 2.0
 
 
 def jpegs(number: int) -> list[bytes]:
-    """Different JPEGs of 480x270 from a real clip, quality 85, in which nearly all of the picture moves."""
+    """Different JPEGs of 480x270 from a real clip, quality 85, in which more than half of the picture moves."""
     frames = _read_frames()
     return [_compress(np.roll(frames[index % len(frames)], index, axis=1)) for index in range(number)]
 

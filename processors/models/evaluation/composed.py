@@ -148,11 +148,10 @@ class ComposedReport:
             f"{each.others_strictly.as_points()} | {each.another.as_points()} |"
             for name, each in self.left_out.items()
         ]
+        lines += ["", "Lost: points of F1, of segments and of events, with all modalities less without the one."]
         lines += [
-            "",
-            "Lost: points of F1, of segments and of events, with all modalities less without the one. What is",
+            "What is told at events of the rest counts neither way; strictly, as false unless its class is theirs."
         ]
-        lines[-1] += " told at events of the rest counts neither way; strictly, as false unless its class is theirs."
         lines += ["", f"Expected calibration error {self.calibration_error:.3f}; of each moment's most probable class "]
         lines[-1] += f"{self.top_calibration_error:.3f}."
         return "\n".join(lines) + "\n\n" + self.scores.as_markdown()
