@@ -13,7 +13,6 @@ from typing import Any, Final, Literal
 from processors.datasets.sounds import FOLD_GROUP, SoundClip, SoundFolder, list_sounds
 from processors.errors import DatasetError, ModelError
 from processors.models.fusion import TrainedFusion, load_trained
-from processors.scenes import find_packaged_clip
 from processors.scenes.real.clips import find_clips
 from processors.scenes.real.sounds import match_class
 
@@ -44,11 +43,6 @@ _CLIPS: Final[Mapping[Part, tuple[str, ...]]] = {
     "validation": ("lrwp9a.mpg", "lwbsza.mpg", "pwij3p.mpg"),
     "test": ("one-by-one-person-detection.mp4", "nasa_13013.mp4", "sbia1a.mpg", "sbwe5n.mpg", "swiz3n.mpg"),
 }
-_PACKAGED_CLIPS: Final[Mapping[Part, tuple[str, ...]]] = {
-    "training": ("bikes.mp4", "bigbuckbunny.mp4"),
-    "validation": ("carphone_pristine.mp4",),
-    "test": (),
-}
 _TEST_FOLD: Final = "3"
 _VALIDATION_EVERY: Final = 5
 
@@ -73,7 +67,6 @@ def find_material(data: Path, part: Part) -> Material:
 
     Raises:
         DatasetError: something of it is not there.
-        SceneError: a clip of a package is not installed.
     """
     return Material(_find_sounds(data / "esc10", part), _find_part_clips(data / "clips", part))
 
@@ -166,4 +159,4 @@ def _find_part_clips(folder: Path, part: Part) -> tuple[Path, ...]:
     missing = [name for name in _CLIPS[part] if name not in by_name]
     if missing:
         raise DatasetError(f"{folder} lacks {', '.join(missing)}; name a folder of data that holds them, or --clips")
-    return (*(by_name[name] for name in _CLIPS[part]), *(find_packaged_clip(name) for name in _PACKAGED_CLIPS[part]))
+    return tuple(by_name[name] for name in _CLIPS[part])

@@ -4,13 +4,15 @@ The committed weights come from
 
     braid models build --target models/
     python -m processors.models.fusion_training --models models/ --cache features/ --out processors/models/weights \
-        --recordings $BRAID_DATA/clips/{car,bottle}-detection.mp4 $BRAID_DATA/clips/grid $BRAID_DATA/esc10/*/[12]-* \
-        --test-recordings $BRAID_DATA/clips/{nasa_13013,one-by-one-person-detection}.mp4 $BRAID_DATA/esc10/*/3-*
+        --recordings $BRAID_DATA/clips/{car,bottle,one-by-one-person}-detection.mp4 \
+            $BRAID_DATA/clips/grid/{bb,lb,sw}*.mpg $BRAID_DATA/esc10/*/[12]-* \
+        --validation-footage $BRAID_DATA/clips/nasa_13013.mp4 $BRAID_DATA/clips/grid/{lr,lw,p}*.mpg \
+        --test-recordings $BRAID_DATA/esc10/*/3-*
 
 with the seeds that `--help` shows and `weights/fusion.json` records. Everything is drawn from these seeds; on another
 machine the last digits of the weights may differ, because sums are taken in another order. One core is enough: the
 embeddings take about ten minutes and are cached, the training itself takes a few.
 
-Parts: `encoding` (the encoders), `scenes` (seed -> encoded scene), `recordings` (real media without events), `windows`
-(encoded scene -> windows and what they show), `fitting` (the loop), `scoring` (what was found, what was missed).
+Parts: `footage` (many clips out of few), `scenes` (seed -> encoded scene), `recordings` (real media without events),
+`windows` (encoded scene -> windows and what they show), `fitting` (the loop), `scoring` (what was found and missed).
 """

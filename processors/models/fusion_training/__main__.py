@@ -43,16 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     source = _Source(options.cache, Encoders(options.models))
     training_recordings = source.load_recordings(options.recordings)
     footage = [path for path in find_recordings(options.recordings) if path.suffix in FOOTAGE_SUFFIXES]
-    scenes = source.load_scenes(options.training_seeds, LineShare.TRAINING, packaged_clips())
-    if footage:
-        scenes += source.load_scenes(options.recording_seeds, LineShare.TRAINING, footage)
+    held_footage = [path for path in find_recordings(options.validation_footage) if path.suffix in FOOTAGE_SUFFIXES]
+    scenes = source.load_scenes(options.training_seeds, LineShare.TRAINING, footage, varied=True)
     scenes += training_recordings + pair_recordings(training_recordings, np.random.default_rng(0), _PAIR_ROUNDS)
     training = [window for scene in scenes for phase_ms in _PHASES_MS for window in cut_windows(scene, phase_ms)]
-    validation_scenes = source.load_scenes(options.validation_seeds, LineShare.HELD_OUT, packaged_clips())
+    validation_scenes = source.load_scenes(options.validation_seeds, LineShare.HELD_OUT, held_footage, varied=True)
     validation = _cut_each(validation_scenes, options.validation_seeds)
     test_scenes = source.load_scenes(options.test_seeds, LineShare.HELD_OUT, packaged_clips())
     test = _cut_each(test_scenes, options.test_seeds)
-    harmless = source.load_recordings(options.test_recordings)
+    harmless = source.load_recordings([*options.test_recordings, *packaged_clips()])
     harmless += pair_recordings(harmless, np.random.default_rng(1), 1)
     quiet = [window for scene in harmless for window in cut_windows(scene)]
     settings = FitSettings()
@@ -68,7 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "thresholds": thresholds,
         "seeds": {
             "training": _span(options.training_seeds),
-            "over_recordings": _span(options.recording_seeds),
             "validation": _span(options.validation_seeds),
             "test": _span(options.test_seeds),
             "fit": settings.seed,
@@ -92,10 +90,12 @@ class _Source:
     cache: Path
     encoders: Encoders
 
-    def load_scenes(self, seeds: range, lines: LineShare, clips: Sequence[Path]) -> list[EncodedScene]:
+    def load_scenes(
+        self, seeds: range, lines: LineShare, clips: Sequence[Path], *, varied: bool = False
+    ) -> list[EncodedScene]:
         scenes = []
         for seed in seeds:
-            scenes.append(load_scene(seed, lines, clips, self.cache, self.encoders))
+            scenes.append(load_scene(seed, lines, clips, self.cache, self.encoders, varied=varied))
             _log.info("scene %d of seeds %d to %d", seed, seeds.start, seeds.stop - 1)
         return scenes
 
@@ -138,14 +138,20 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", type=Path, required=True, help="repository made by `braid models build`")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the embeddings of scenes")
     parser.add_argument("--out", type=Path, required=True, help="folder for fusion.safetensors and fusion.json")
-    parser.add_argument("--recordings", type=Path, nargs="*", default=(), help="real media without events")
-    parser.add_argument("--test-recordings", type=Path, nargs="*", default=(), help="the same, for the test")
-    parser.add_argument("--recording-seeds", type=_seeds, default="1100:1108", help="scenes laid over --recordings")
-    parser.add_argument("--training-seeds", type=_seeds, default="1000:1048", help="FIRST:LAST")
+    parser.add_argument(
+        "--recordings", type=Path, nargs="+", required=True, help="real media without events; footage among them"
+    )
+    parser.add_argument(
+        "--validation-footage", type=Path, nargs="+", required=True, help="clips under the scenes of validation"
+    )
+    parser.add_argument(
+        "--test-recordings", type=Path, nargs="*", default=(), help="real media for the test, beside the packaged clips"
+    )
+    parser.add_argument("--training-seeds", type=_seeds, default="1000:1128", help="FIRST:LAST")
     parser.add_argument("--validation-seeds", type=_seeds, default="2000:2016", help="FIRST:LAST")
     parser.add_argument("--test-seeds", type=_seeds, default="3000:3024", help="FIRST:LAST")
     options = parser.parse_args(arguments)
-    spans = [options.training_seeds, options.recording_seeds, options.validation_seeds, options.test_seeds]
+    spans = [options.training_seeds, options.validation_seeds, options.test_seeds]
     if any(set(one) & set(other) for index, one in enumerate(spans) for other in spans[index + 1 :]):
         parser.error("the seeds of training, validation and test overlap; they must be disjoint")
     return options

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.modality import Modality
+from processors.models.fusion_training.footage import vary_footage
 from processors.models.local_encoders import Encoders
 from processors.scenes import (
     LabelledEvent,
@@ -19,6 +20,7 @@ from processors.scenes import (
     compose_scene,
     find_packaged_clip,
     label_scene,
+    read_clip,
 )
 
 __all__ = ["EncodedScene", "Items", "compress_frame", "encode_scene", "load_scene", "packaged_clips"]
@@ -58,7 +60,9 @@ class EncodedScene:
     duration_ms: int
 
 
-def load_scene(seed: int, lines: LineShare, clips: Sequence[Path], cache: Path, encoders: Encoders) -> EncodedScene:
+def load_scene(
+    seed: int, lines: LineShare, clips: Sequence[Path], cache: Path, encoders: Encoders, *, varied: bool = False
+) -> EncodedScene:
     """The encoded scene of a seed, its embeddings read from `cache` or put there.
 
     Clip, frame rate, loudness and pace are drawn from the seed too, so that a set of seeds is a varied set of scenes.
@@ -69,6 +73,7 @@ def load_scene(seed: int, lines: LineShare, clips: Sequence[Path], cache: Path, 
         clips: one of them lies under the scene; a cache holds for one list of clips per seed.
         cache: folder of embeddings.
         encoders: with what to encode.
+        varied: whether the clip is first made into another one.
     """
     rng = np.random.default_rng((seed, 17))
     clip = clips[int(rng.integers(len(clips)))]
@@ -84,15 +89,16 @@ def load_scene(seed: int, lines: LineShare, clips: Sequence[Path], cache: Path, 
         clip=clip,
     )
     path = cache / f"{seed}-{lines.value}.npz"
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as stored:
-            return _assemble(settings, {modality: stored[modality.value] for modality in Modality})
-    encoded = encode_scene(compose_scene(settings), encoders, np.random.default_rng((seed, 18)))
-    cache.mkdir(parents=True, exist_ok=True)
-    arrays = {modality.value: items.embeddings.astype(np.float16) for modality, items in encoded.items.items()}
-    with path.open("wb") as file:
-        np.savez(file, **arrays)
-    return encoded
+    if not path.is_file():
+        footage = _vary(settings, clips, np.random.default_rng((seed, 20))) if varied else None
+        encoded = encode_scene(compose_scene(settings, footage), encoders, np.random.default_rng((seed, 18)))
+        cache.mkdir(parents=True, exist_ok=True)
+        arrays = {modality.value: items.embeddings.astype(np.float16) for modality, items in encoded.items.items()}
+        with path.open("wb") as file:
+            np.savez(file, **arrays)
+    # Read back in any case: the half precision of the file is what every run learns from.
+    with np.load(path, allow_pickle=False) as stored:
+        return _assemble(settings, {modality: stored[modality.value] for modality in Modality})
 
 
 def encode_scene(scene: Scene, encoders: Encoders, rng: np.random.Generator | None = None) -> EncodedScene:
@@ -121,13 +127,21 @@ def encode_scene(scene: Scene, encoders: Encoders, rng: np.random.Generator | No
 
 
 def packaged_clips() -> list[Path]:
-    """The clips under the scenes that everyone can compose."""
+    """The clips under the scenes that everyone can compose; nothing learns from them."""
     return [find_packaged_clip(name) for name in _CLIPS]
 
 
 def compress_frame(pixels: npt.NDArray[np.uint8], quality: int = _JPEG_QUALITY) -> npt.NDArray[np.uint8]:
     """JPEG of uint8 [H, W, 3] BGR, as bytes."""
     return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
+
+
+def _vary(settings: SceneSettings, clips: Sequence[Path], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    own, other = (
+        read_clip(clip, width_px=settings.width_px, height_px=settings.height_px, fps=settings.fps)
+        for clip in (settings.clip, clips[int(rng.integers(len(clips)))])
+    )
+    return vary_footage(own, other, rng)
 
 
 def _assemble(settings: SceneSettings, embeddings: dict[Modality, npt.NDArray[np.generic]]) -> EncodedScene:
