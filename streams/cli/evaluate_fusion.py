@@ -41,7 +41,7 @@ def evaluate_fusion(
         raise typer.BadParameter("--html shows the answers of one model; it needs --test")
     with mapped_errors():
         from processors.datasets.features import read_utterances
-        from processors.models.evaluation.fusion import compare_kinds, measure_transfer
+        from processors.models.evaluation.fusion import compare_kinds, judge_by_other_set
 
         learned, judged = read_utterances(train), None if test is None else read_utterances(test)
         report: _Report
@@ -49,10 +49,10 @@ def evaluate_fusion(
             if judged is None:
                 report = compare_kinds(learned, kind=kind, seeds=range(seeds), told=told)
             else:
-                report = transfer = measure_transfer(learned, judged, kind=kind, seeds=range(seeds), told=told)
+                report = by_other = judge_by_other_set(learned, judged, kind=kind, seeds=range(seeds), told=told)
     if html is not None and test is not None:
         facts = {"learned from": train.name, "kind": kind, "seeds": f"0 to {seeds - 1}, as one ensemble"}
-        write_page(html, "Fusion", transfer.report, {"judged by": test.name, **facts})
+        write_page(html, "Fusion", by_other.report, {"judged by": test.name, **facts})
     document = {"train": str(train), "test": None if test is None else str(test), **report.as_json()}
     _show(report, document, is_json=is_json)
 

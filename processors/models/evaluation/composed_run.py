@@ -9,7 +9,8 @@ import cv2
 from processors.errors import DatasetError, ModelError
 from processors.models.composed.decoding import DecodeSettings
 from processors.models.composed.material import find_own_material, load_composed
-from processors.models.evaluation.composed import SNRS_DB, ComposedReport, compose_set, judge_composed
+from processors.models.evaluation.composed import SNRS_DB, compose_set, judge_composed
+from processors.models.evaluation.composed_report import ComposedReport
 from processors.models.fusion import Ensemble, FusionModel
 from processors.models.local_encoders import Encoders
 from processors.scenes.real import read_clips, read_sound_bank

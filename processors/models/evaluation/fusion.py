@@ -28,7 +28,7 @@ from processors.models.feature_fusion.recipe import (
 from processors.models.feature_fusion.training import TrainingSettings
 from processors.models.training.examples import Examples, judge
 
-__all__ = ["Comparison", "Transfer", "compare_kinds", "measure_transfer"]
+__all__ = ["Comparison", "OtherSetReport", "compare_kinds", "judge_by_other_set"]
 
 _SPLITS = 5
 _ALONE_KIND = "concat"
@@ -39,7 +39,7 @@ _Answers = list[npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
+class OtherSetReport:
     """Learned from one file, judged by another.
 
     Attributes:
@@ -145,7 +145,7 @@ class Comparison:
         return "\n".join(lines) + "\n"
 
 
-def measure_transfer(
+def judge_by_other_set(
     training: UtteranceSet,
     test: UtteranceSet,
     *,
@@ -153,7 +153,7 @@ def measure_transfer(
     seeds: Sequence[int],
     told: Told,
     settings: TrainingSettings = RECIPE,
-) -> Transfer:
+) -> OtherSetReport:
     """Train the recipe on one set and judge it by another, which nothing is chosen by.
 
     Args:
@@ -177,7 +177,7 @@ def measure_transfer(
             examples, training.recordings, training.classes, kind=kind, seed=seed, told=told, settings=settings
         )
         answers.append(judge(model, judged))
-    return Transfer(
+    return OtherSetReport(
         kind=kind,
         modalities=tuple(learned_items),
         seeds=tuple(seeds),

@@ -8,7 +8,6 @@ from processors.models.composed.answering import answer_stream, moments_ms
 from processors.models.composed.decoding import DecodeSettings, decode_events
 from processors.models.composed.encoding import EncodedStream
 from processors.models.composed.windows import SIZE_MS, evidence_at, pack_window, place_items, window_starts_ms
-from processors.models.evaluation.calibration_error import calibration_error
 from processors.models.evaluation.composed import judge_composed, score_streams
 from processors.models.fusion import FusionModel, FusionShape, Task, make_fusion
 from processors.models.fusion_training.scenes import Items
@@ -165,11 +164,21 @@ def test_a_report_names_the_best_single_modality_and_every_loss() -> None:
     assert "without audio" in report.as_markdown()
 
 
-def test_the_calibration_error_is_the_gap_between_stated_and_true() -> None:
-    stated = np.array([0.9] * 10 + [0.1] * 10, np.float32)
-    is_true = np.array([True] * 9 + [False] + [True] + [False] * 9)
-    assert calibration_error(stated, is_true) == pytest.approx(0.0, abs=1e-6)
-    assert calibration_error(stated, ~is_true) == pytest.approx(0.8, abs=1e-6)
+def test_only_who_hears_answers_otherwise_at_another_ratio() -> None:
+    clear, quiet = _stream((_BARK, _CROW)), _stream((_BARK, _CROW))
+    model = _model()
+    [stated] = answer_stream(model, clear, [{Modality.AUDIO}])
+    # So that half of what is heard is told.
+    model.calibrate(torch.ones(2), -torch.logit(torch.from_numpy(np.median(stated, axis=0))))
+    heard = quiet.items[Modality.AUDIO]
+    quiet.items[Modality.AUDIO] = Items(-heard.embeddings, heard.spans_ms)
+    easily = DecodeSettings(begin=0.5, stay=0.5, shortest_ms=0, gap_ms=0)
+    report = judge_composed(3, {10.0: [clear], 0.0: [quiet]}, model, easily)
+    alone = report.alone_by_snr
+    assert report.alone == {name: scores[10.0] for name, scores in alone.items()}
+    assert alone["video"][0.0] == alone["video"][10.0]
+    assert alone["audio"][0.0] != alone["audio"][10.0]
+    assert report.as_json()["snr"]["0"]["alone"]["audio"]["segment_f1"] == round(alone["audio"][0.0].segment.f1, 4)
 
 
 def test_truth_and_told_are_timed_events() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from processors.datasets.features import SequencePart, SequenceSet, UtteranceSet, read_sequences, read_utterances
 from processors.errors import DatasetError, ModelError
-from processors.models.evaluation.fusion import compare_kinds, measure_transfer
+from processors.models.evaluation.fusion import compare_kinds, judge_by_other_set
 from processors.models.evaluation.missing import measure_missing
 from processors.models.feature_fusion.examples import look_back, pad_sequences, swap_items
 from processors.models.feature_fusion.recipe import find_kinds, gather_items, split_recordings
@@ -170,7 +170,7 @@ def test_missing_modalities_are_measured_for_every_subset_and_an_unseen_one_chan
 
 def test_the_transfer_report_has_the_recipe_and_each_seed():
     training, test = utterances(noise=0.1), utterances(recordings=4, seed=1, noise=0.1)
-    report = measure_transfer(training, test, kind="concat", seeds=[0, 1], told=lambda _: None, settings=BRIEF)
+    report = judge_by_other_set(training, test, kind="concat", seeds=[0, 1], told=lambda _: None, settings=BRIEF)
     document = report.as_json()
     assert document["modalities"] == ["text", "audio", "video"]
     assert len(document["over_seeds"]["accuracy"]["values"]) == 2
