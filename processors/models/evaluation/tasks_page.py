@@ -6,6 +6,7 @@ from typing import Final
 from markupsafe import Markup
 
 from processors.models.evaluation.classification import ClassificationReport
+from processors.models.evaluation.confusion import NONE
 from processors.models.evaluation.html import draw_confusion, draw_reliability
 from processors.models.evaluation.multilabel import MultilabelReport
 from processors.models.evaluation.page import render_page
@@ -52,5 +53,5 @@ def render_tasks(title: str, reports: Mapping[str, TaskReport], facts: Mapping[s
 def _plots(report: TaskReport) -> Iterator[tuple[Markup, str]]:
     """Each with its caption."""
     yield draw_reliability(report.reliability), "What was stated against what came true; the line is perfect"
-    if isinstance(report, ClassificationReport):
-        yield draw_confusion(report), "Which class was taken for which"
+    names = [*report.classes, NONE] if isinstance(report, MultilabelReport) else list(report.classes)
+    yield draw_confusion(names, report.confusion), "Which class was taken for which"
