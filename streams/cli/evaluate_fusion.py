@@ -1,26 +1,21 @@
 """`braid evaluate fusion` and `braid evaluate missing`: how good fusion is on files of ready features."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 
-from streams.cli.evaluation import HtmlOption, JsonOption, mapped_errors, write_page
+from streams.cli.evaluation import HtmlOption, JsonOption, mapped_errors, show_report, write_page
+
+if TYPE_CHECKING:
+    from processors.models.evaluation.fusion import Comparison, OtherSetReport
 
 __all__ = ["evaluate_fusion", "evaluate_missing"]
 
 SeedsOption = Annotated[int, typer.Option("--seeds", min=1, max=100, help="How many trainings, from seed 0 on.")]
-
-
-class _Report(Protocol):
-    def as_json(self) -> dict[str, Any]: ...
-
-    def as_markdown(self) -> str: ...
 
 
 def evaluate_fusion(
@@ -44,17 +39,19 @@ def evaluate_fusion(
         from processors.models.evaluation.fusion import compare_kinds, judge_by_other_set
 
         learned, judged = read_utterances(train), None if test is None else read_utterances(test)
-        report: _Report
+        report: OtherSetReport | Comparison
         with _progress() as told:
             if judged is None:
                 report = compare_kinds(learned, kind=kind, seeds=range(seeds), told=told)
             else:
                 report = by_other = judge_by_other_set(learned, judged, kind=kind, seeds=range(seeds), told=told)
-    if html is not None and test is not None:
-        facts = {"learned from": train.name, "kind": kind, "seeds": f"0 to {seeds - 1}, as one ensemble"}
-        write_page(html, "Fusion", by_other.report, {"judged by": test.name, **facts})
+        if html is not None and test is not None:
+            from processors.models.evaluation.html import render_html
+
+            facts = {"learned from": train.name, "kind": kind, "seeds": f"0 to {seeds - 1}, as one ensemble"}
+            write_page(html, render_html("Fusion", by_other.report, {"judged by": test.name, **facts}))
     document = {"train": str(train), "test": None if test is None else str(test), **report.as_json()}
-    _show(report, document, is_json=is_json)
+    show_report(report, document, is_json=is_json)
 
 
 def evaluate_missing(
@@ -73,7 +70,7 @@ def evaluate_missing(
         sequences = read_sequences(data)
         with _progress() as told:
             report = measure_missing(sequences, kind=kind, seeds=range(seeds), told=told)
-    _show(report, {"data": str(data), **report.as_json()}, is_json=is_json)
+    show_report(report, {"data": str(data), **report.as_json()}, is_json=is_json)
 
 
 @contextmanager
@@ -81,10 +78,3 @@ def _progress() -> Iterator[Any]:
     """Says on stderr what has been trained."""
     with Console(stderr=True).status("training", spinner="dots") as status:
         yield lambda what: status.update(f"trained {what}")
-
-
-def _show(report: _Report, document: dict[str, Any], *, is_json: bool) -> None:
-    if is_json:
-        typer.echo(json.dumps(document))
-    else:
-        Console().print(Markdown(report.as_markdown()))

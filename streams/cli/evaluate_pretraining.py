@@ -1,14 +1,12 @@
 """`braid evaluate pretraining`: what learning without labels is worth."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 
-from streams.cli.evaluation import JsonOption, mapped_errors
+from streams.cli.evaluation import JsonOption, mapped_errors, show_report
 
 __all__ = ["evaluate_pretraining"]
 
@@ -34,7 +32,5 @@ def evaluate_pretraining(
 
         settings = PretrainingSettings(kind=kind, epochs=epochs)
         report = measure_pretraining(read_windows(train), read_windows(test), settings, seeds=range(seeds), told=say)
-    if is_json:
-        typer.echo(json.dumps({"train": str(train), "test": str(test), **report.as_json()}))
-    else:
-        Console().print(Markdown(report.as_markdown()))
+    document = {"train": str(train), "test": str(test), **report.as_json()}
+    show_report(report, document, is_json=is_json)

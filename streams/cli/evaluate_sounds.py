@@ -53,8 +53,11 @@ def evaluate_sounds(
         from processors.models.evaluation.sounds import judge_sounds
 
         report = judge_sounds(data, progress=say)
-    if html is not None:
-        write_page(html, "Sounds", report, {"data": data.name, "model": "the shipped sound classifier"})
+        if html is not None:
+            from processors.models.evaluation.html import render_html
+
+            facts = {"data": data.name, "model": "the shipped sound classifier"}
+            write_page(html, render_html("Sounds", report, facts))
     head = f"accuracy {report.accuracy:.3f}, macro F1 {report.macro_f1:.3f}, "
     head += f"calibration error {report.calibration_error:.3f}\n\n"
     typer.echo(json.dumps(report.as_json(), indent=2) if is_json else head + report.as_markdown())

@@ -1,7 +1,6 @@
 """Events with times out of what a model says of windows, scored against those of the recordings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,33 +9,19 @@ import numpy.typing as npt
 from processors.datasets.recordings import RecordingFolder, TimedEvent
 from processors.models.composed.decoding import DecodeSettings, decode_events
 from processors.models.evaluation.events import EventScores, score_events
+from processors.models.training.plan import RecordingPlan
 
-__all__ = ["WindowSizes", "score_window_events", "tell_window_events"]
+__all__ = ["score_window_events", "tell_window_events"]
 
 _TURNS: Final = DecodeSettings(begin=0.5, stay=0.5, shortest_ms=0, gap_ms=0)
 """An event begins and ends midway between a window that tells it and one that does not."""
-
-
-@dataclass(frozen=True, slots=True)
-class WindowSizes:
-    """How recordings were cut, and what made a window an example of an event.
-
-    Attributes:
-        size_ms: length of a window.
-        hop_ms: from the start of one to the next.
-        least_ms: so much of an event a window holds that is an example of it.
-    """
-
-    size_ms: int
-    hop_ms: int
-    least_ms: int
 
 
 def tell_window_events(
     is_told: npt.NDArray[np.bool_],
     starts_ms: npt.NDArray[np.int64],
     classes: Sequence[str],
-    sizes: WindowSizes,
+    sizes: RecordingPlan,
     duration_ms: int,
 ) -> list[TimedEvent]:
     """Tell the events of one recording.
@@ -81,7 +66,7 @@ def score_window_events(
     starts_ms: npt.NDArray[np.int64],
     is_told: npt.NDArray[np.bool_],
     classes: Sequence[str],
-    sizes: WindowSizes,
+    sizes: RecordingPlan,
 ) -> EventScores | None:
     """Score what a model says of windows of labelled recordings, by segments of 1 s and by events with a collar of 1 s.
 

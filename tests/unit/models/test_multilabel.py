@@ -8,8 +8,9 @@ import pytest
 from processors.errors import ModelError
 from processors.models.evaluation.classification import report_classification
 from processors.models.evaluation.confusion import confuse
+from processors.models.evaluation.model_page import render_model
+from processors.models.evaluation.model_report import ModelReport
 from processors.models.evaluation.multilabel import report_multilabel
-from processors.models.evaluation.tasks_page import render_tasks
 
 THRESHOLDS = {"crash": 0.5, "alarm": 0.8, "fire": 0.5}
 TRUTH = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, np.nan, 0]], np.float32)
@@ -85,8 +86,11 @@ def test_the_report_is_json_and_a_table(report):
 
 def test_the_page_shows_every_task_and_names_are_text(report):
     mood = report_classification(np.array([0, 1]), np.eye(2) * 0.8 + 0.1, ["<script>", "good"])
-    page = render_tasks("Fusion", {"event": report, "mood": mood}, {"data": "a & b"})
+    views = {"all": {"event": 0.5, "mood": 1.0}, "video alone": {"event": 0.125, "mood": 0.5}}
+    page = render_model("Fusion", ModelReport({"event": report, "mood": mood}, views, None), {"data": "a & b"})
     assert page.count("<svg") == 4
+    assert "<td>0.125</td>" in page
+    assert "Events and their times" not in page
     assert "<td>0.667</td>" in page
     assert "<th>average precision</th>" in page
     assert "a &amp; b" in page

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from processors.datasets.recordings import Recording, RecordingFolder, TimedEvent
 from processors.modality import Modality
-from processors.models.evaluation.window_events import WindowSizes, score_window_events, tell_window_events
+from processors.models.evaluation.window_events import score_window_events, tell_window_events
+from processors.models.training.plan import RecordingPlan
 
-SIZES = WindowSizes(size_ms=4000, hop_ms=2000, least_ms=1000)
+SIZES = RecordingPlan(size_ms=4000, hop_ms=2000, least_ms=1000)
 STARTS_MS = np.arange(0, 57_000, 2000, dtype=np.int64)
 DURATION_MS = 60_000
 CLASSES = ("crash", "alarm")
@@ -32,7 +33,7 @@ def tell(*events, sizes=SIZES):
 
 @given(st.integers(3000, 40_000), st.integers(1000, 13_000), st.integers(500, 4000), st.sampled_from(CLASSES))
 def test_windows_that_are_right_tell_an_event_to_half_a_hop(start_ms, length_ms, least_ms, name):
-    sizes = WindowSizes(size_ms=4000, hop_ms=2000, least_ms=min(least_ms, length_ms, 2000))
+    sizes = RecordingPlan(size_ms=4000, hop_ms=2000, least_ms=min(least_ms, length_ms, 2000))
     event = TimedEvent(name, max(start_ms, 4000), max(start_ms, 4000) + length_ms)
     [told] = tell(event, sizes=sizes)
     assert told.event_class == name
@@ -53,7 +54,7 @@ def test_events_of_a_class_that_windows_do_not_part_are_one_and_those_of_others_
 
 
 def test_events_stay_in_the_recording_and_apart_where_windows_must_be_full():
-    sizes = WindowSizes(size_ms=4000, hop_ms=1000, least_ms=4000)
+    sizes = RecordingPlan(size_ms=4000, hop_ms=1000, least_ms=4000)
     starts_ms = np.arange(0, 8000, 1000, dtype=np.int64)
     is_told = np.array([[1], [0], [1], [0], [0], [0], [0], [1]], bool)
     first, second, third = tell_window_events(is_told, starts_ms, ("crash",), sizes, 11_000)
