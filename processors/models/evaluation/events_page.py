@@ -1,6 +1,6 @@
 """Segment-based and event-based figures on a page: tables, and a plot of the classes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -9,7 +9,7 @@ from processors.models.evaluation.events import EventScores
 from processors.models.evaluation.page import render_page
 from processors.models.evaluation.svg import as_svg, canvas
 
-__all__ = ["EVENTS_BODY", "EVENT_COLOUR", "SEGMENT_COLOUR", "describe_events", "render_events"]
+__all__ = ["EVENTS_BODY", "EVENT_COLOUR", "SEGMENT_COLOUR", "describe_events", "draw_bars", "render_events"]
 
 EVENTS_BODY: Final = """\
 <h2>Events and their times</h2>
@@ -60,20 +60,29 @@ def describe_events(scores: EventScores) -> dict[str, Any]:
     return {"kinds": kinds, "plot": _draw(scores)}
 
 
-def _draw(scores: EventScores) -> Markup:
-    """F1 of each class, and of all together, as bars."""
-    names = [*scores.segment.per_class, "all"]
+def draw_bars(names: Sequence[str], kinds: Mapping[tuple[str, str], Sequence[float]]) -> Markup:
+    """F1 of two kinds as bars beside each other, as SVG.
+
+    Args:
+        names: of the rows, from above.
+        kinds: label and colour -> F1 of each row.
+    """
     figure, axes = canvas(6.0, 1.2 + 0.45 * len(names))
-    for place, (label, figures, colour) in enumerate(
-        (("segments", scores.segment, SEGMENT_COLOUR), ("events", scores.event, EVENT_COLOUR))
-    ):
-        values = [counts.f1 for counts in figures.per_class.values()] + [figures.f1]
-        bars = axes.barh(
-            [row + (place - 0.5) * _BAR for row in range(len(names))], values, _BAR, color=colour, label=label
-        )
+    for place, ((label, colour), values) in enumerate(kinds.items()):
+        rows = [row + (place - 0.5) * _BAR for row in range(len(names))]
+        bars = axes.barh(rows, values, _BAR, color=colour, label=label)
         axes.bar_label(bars, [f"{value:.2f}" for value in values], padding=2, fontsize=8)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set(xlabel="F1", xlim=(0, 1.12))
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return as_svg(figure)
+
+
+def _draw(scores: EventScores) -> Markup:
+    """F1 of each class, and of all together."""
+    kinds = {("segments", SEGMENT_COLOUR): scores.segment, ("events", EVENT_COLOUR): scores.event}
+    return draw_bars(
+        [*scores.segment.per_class, "all"],
+        {kind: [*(counts.f1 for counts in figures.per_class.values()), figures.f1] for kind, figures in kinds.items()},
+    )
