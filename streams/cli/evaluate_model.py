@@ -101,9 +101,8 @@ def evaluate_model(
             "judged by": f"{data}: {evaluation.windows} windows of {len(evaluation.recordings)} recordings",
             **({"read with care": " ".join(evaluation.warnings)} if evaluation.warnings else {}),
         }
-        page = render_model(f"Fusion: {evaluation.kind}", evaluation.report, judged)
-    if html is not None:
-        write_page(html, page)
+        if html is not None:
+            write_page(html, render_model(f"Fusion: {evaluation.kind}", evaluation.report, judged))
     document = {"model": str(model), "data": str(data), **evaluation.as_json()}
     show_report(evaluation, document, is_json=is_json, is_markdown=is_markdown)
 

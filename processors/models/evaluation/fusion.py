@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from processors.datasets.features import UtteranceSet
 from processors.models.evaluation.classification import ClassificationReport, report_classification
 from processors.models.evaluation.spread import Spread
+from processors.models.evaluation.spread_page import SpreadTables
 from processors.models.feature_fusion.examples import swap_items
 from processors.models.feature_fusion.recipe import (
     ENSEMBLE,
@@ -123,6 +124,24 @@ class Comparison:
                 }
                 for name, both in self.rows.items()
             },
+        }
+
+    def as_tables(self) -> SpreadTables:
+        """For a page."""
+        columns = ("features as given", "as on unseen recordings")
+        return {
+            title: {
+                name: {
+                    column: Spread.of([getattr(report, figure) for report in reports])
+                    for column, reports in zip(columns, both, strict=True)
+                }
+                for name, both in self.rows.items()
+            }
+            for title, figure in (
+                ("Accuracy", "accuracy"),
+                ("Macro F1", "macro_f1"),
+                ("Calibration error", "calibration_error"),
+            )
         }
 
     def as_markdown(self) -> str:
