@@ -3,7 +3,7 @@
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from streams.cli.evaluation import (
 )
 from streams.cli.train import make_tools
 from streams.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from processors.models.training.plan import RecordingPlan
 
 __all__ = ["evaluate_model"]
 
@@ -60,7 +63,7 @@ def evaluate_model(
 
     given = {"models": models, "size_ms": size_ms, "hop_ms": hop_ms, "least_ms": least_ms, "fps": fps}
     chosen = {name: value for name, value in given.items() if value is not None}
-    if chosen and not data.is_dir():
+    if chosen and data.is_file():
         options = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
         raise typer.BadParameter(
             f"{options}: windows are cut already in {data}; name a folder of recordings, or leave it out"
@@ -107,12 +110,15 @@ def evaluate_model(
     show_report(evaluation, document, is_json=is_json, is_markdown=is_markdown)
 
 
-def _cut_as(base: Any, chosen: dict[str, Any]) -> Any:
+def _cut_as(base: "RecordingPlan", chosen: dict[str, Any]) -> "RecordingPlan":
     """How recordings are cut: as in training, but for what was chosen."""
     from pydantic import ValidationError
 
     try:
         return type(base)(**{**base.model_dump(), **chosen})
     except ValidationError as error:
-        said = "; ".join(str(fault["msg"]).removeprefix("Value error, ") for fault in error.errors())
-        raise typer.BadParameter(f"recordings cannot be cut so: {said}") from error
+        faults = [
+            ": ".join([*map(str, fault["loc"]), str(fault["msg"]).removeprefix("Value error, ")])
+            for fault in error.errors(include_url=False)
+        ]
+        raise typer.BadParameter(f"recordings cannot be cut so: {'; '.join(faults)}") from error

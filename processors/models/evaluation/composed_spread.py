@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from processors.models.evaluation.composed_report import ComposedReport, LeftOut
+from processors.models.evaluation.composed_report import ComposedReport, LeftOut, Loss
 from processors.models.evaluation.events import EventScores
 from processors.models.evaluation.spread import Spread
 
@@ -134,7 +134,7 @@ class ComposedSpread:
         return "\n".join(lines) + "\n"
 
     def _losses(self, modality: str) -> str:
-        kinds: tuple[Callable[[LeftOut], Any], ...] = (
+        kinds: tuple[Callable[[LeftOut], Loss], ...] = (
             lambda each: each.others,
             lambda each: each.others_strictly,
             lambda each: each.another,
