@@ -35,16 +35,14 @@ def evaluate_model(
         bool, typer.Option("--unseen", help="Leave out recordings that training has seen, by facts.json beside FUSION.")
     ] = False,
     models: Annotated[
-        Path | None, typer.Option(help="Repository with the encoders.  [default: that of the training]")
+        Path | None, typer.Option(help="Repository with the encoders. Else that of the training.")
     ] = None,
-    size_ms: Annotated[int | None, typer.Option(help="Length of a window.  [default: as in training]")] = None,
-    hop_ms: Annotated[
-        int | None, typer.Option(help="A window begins every so often.  [default: as in training]")
-    ] = None,
+    size_ms: Annotated[int | None, typer.Option(help="Length of a window. Else as in training.")] = None,
+    hop_ms: Annotated[int | None, typer.Option(help="A window begins every so often. Else as in training.")] = None,
     least_ms: Annotated[
-        int | None, typer.Option(help="So much of an event makes an example of it.  [default: as in training]")
+        int | None, typer.Option(help="So much of an event makes an example of it. Else as in training.")
     ] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames per second.  [default: as in training]")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames per second. Else as in training.")] = None,
     html: HtmlOption = None,
     is_markdown: MarkdownOption = False,
     is_json: JsonOption = False,
