@@ -8,7 +8,7 @@ Nothing is unpickled.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -20,7 +20,7 @@ from processors.datasets._npz import NpzFile
 from processors.errors import DatasetError
 from processors.modality import Modality
 
-__all__ = ["TaskLabels", "WindowItems", "WindowSet", "read_windows", "write_windows"]
+__all__ = ["TaskLabels", "WindowItems", "WindowSet", "as_written", "read_windows", "write_windows"]
 
 
 _CLASSES: Final = "classes_"
@@ -95,6 +95,15 @@ def write_windows(windows: WindowSet, path: Path) -> None:
         arrays[f"{_CLASSES}{task}"] = np.array(known.classes, np.str_)
         arrays[f"{_LABELS}{task}"] = known.labels
     np.savez_compressed(path, **arrays)
+
+
+def as_written(windows: WindowSet) -> WindowSet:
+    """The set as it is after `write_windows` and `read_windows`: items rounded to float16."""
+    rounded = {
+        modality: replace(part, items=part.items.astype(np.float16).astype(np.float32))
+        for modality, part in windows.modalities.items()
+    }
+    return replace(windows, modalities=rounded)
 
 
 def read_windows(path: Path) -> WindowSet:

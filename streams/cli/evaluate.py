@@ -6,6 +6,7 @@ from streams.cli.evaluate_anomalies import evaluate_anomalies
 from streams.cli.evaluate_composed import evaluate_composed
 from streams.cli.evaluate_events import evaluate_events
 from streams.cli.evaluate_fusion import evaluate_fusion, evaluate_missing
+from streams.cli.evaluate_model import evaluate_model
 from streams.cli.evaluate_normality import evaluate_budget, evaluate_pvalues
 from streams.cli.evaluate_pretraining import evaluate_pretraining
 from streams.cli.evaluate_sounds import evaluate_sounds
@@ -17,6 +18,7 @@ evaluate = typer.Typer(no_args_is_help=True, help="Measure how good the models a
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
+    evaluate.command("model")(evaluate_model)
     evaluate.command("sounds")(evaluate_sounds)
     evaluate.command("fusion")(evaluate_fusion)
     evaluate.command("composed")(evaluate_composed)

@@ -1,14 +1,21 @@
 """`braid evaluate composed`: how well the shipped model tells events on composed streams of real scenes."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 
-from streams.cli.evaluation import JsonOption, find_or_build_models, mapped_errors
+from streams.cli.evaluation import (
+    HtmlOption,
+    JsonOption,
+    MarkdownOption,
+    find_or_build_models,
+    mapped_errors,
+    refuse_two_forms,
+    show_report,
+    write_page,
+)
 from streams.cli.options import read_settings
 
 __all__ = ["evaluate_composed"]
@@ -34,6 +41,11 @@ def evaluate_composed(
             help="Model repository with the encoders; made where it is missing.  [default: that of `braid up`]"
         ),
     ] = None,
+    seeds: Annotated[
+        int, typer.Option(help="How many, from --seed on; several give mean and standard deviation.", min=1, max=100)
+    ] = 1,
+    html: HtmlOption = None,
+    is_markdown: MarkdownOption = False,
     is_json: JsonOption = False,
 ) -> None:
     """Score the shipped model on streams composed of clips, sounds and lines that training has not seen.
@@ -42,6 +54,7 @@ def evaluate_composed(
     the events, rain and sea_waves lie under the streams, all other classes are heard without meaning anything. Files
     that training has seen, by name, are passed over.
     """
+    refuse_two_forms(is_json=is_json, is_markdown=is_markdown)
     console = Console(stderr=True)
 
     def say(step: str) -> None:
@@ -54,10 +67,24 @@ def evaluate_composed(
         def find_repository() -> Path:
             return find_or_build_models(settings, models, lambda step: say(f"models: {step}"))
 
-        document, report = run_composed(
-            seed, data=data, sounds=sounds, clips=clips, repository=find_repository, streams=streams, told=say
+        document, spread = run_composed(
+            range(seed, seed + seeds),
+            data=data,
+            sounds=sounds,
+            clips=clips,
+            repository=find_repository,
+            streams=streams,
+            told=say,
         )
-    if is_json:
-        typer.echo(json.dumps(document, indent=2))
-    else:
-        Console().print(Markdown(report.as_markdown()))
+        if html is not None:
+            from processors.models.evaluation.composed_page import render_composed
+
+            used = document["used"]
+            facts = {
+                "streams": f"{streams} of a minute, each seed",
+                "scenes": ", ".join(used["scenes"]),
+                "sounds": f"{sum(used['sounds'].values())} of {len(used['sounds'])} classes",
+            }
+            write_page(html, render_composed(spread, facts))
+    report = spread if seeds > 1 else spread.reports[0]
+    show_report(report, document, is_json=is_json, is_markdown=is_markdown)

@@ -1,14 +1,19 @@
 """`braid evaluate events`: how well a table of told events agrees with a table of true ones."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
-from streams.cli.evaluation import JsonOption, mapped_errors
+from streams.cli.evaluation import (
+    HtmlOption,
+    JsonOption,
+    MarkdownOption,
+    mapped_errors,
+    refuse_two_forms,
+    show_report,
+    write_page,
+)
 
 __all__ = ["evaluate_events"]
 
@@ -18,6 +23,8 @@ def evaluate_events(
     told: Annotated[Path, typer.Option(help="Table of what was told, in the same form.")],
     segment: Annotated[float, typer.Option(min=0.001, help="Length of a segment in seconds.")] = 1.0,
     collar: Annotated[float, typer.Option(min=0.0, help="Seconds that an event may begin too early or late.")] = 1.0,
+    html: HtmlOption = None,
+    is_markdown: MarkdownOption = False,
     is_json: JsonOption = False,
 ) -> None:
     """Score told events by segment and by event: F1, precision and recall, in all and per class.
@@ -25,6 +32,7 @@ def evaluate_events(
     An event may end as far away as the collar, or half its length if that is more. Each told event counts for at most
     one true event.
     """
+    refuse_two_forms(is_json=is_json, is_markdown=is_markdown)
     with mapped_errors():
         from processors.datasets.recordings import read_events
         from processors.models.evaluation.events import score_events
@@ -43,7 +51,9 @@ def evaluate_events(
             segment_ms=round(segment * 1000),
             collar_ms=round(collar * 1000),
         )
-    if is_json:
-        typer.echo(json.dumps({"truth": str(truth), "told": str(told), **scores.as_json()}))
-    else:
-        Console().print(Markdown(scores.as_markdown()))
+        if html is not None:
+            from processors.models.evaluation.events_page import render_events
+
+            write_page(html, render_events("Events", scores, {"truth": str(truth), "told": str(told)}))
+    document = {"truth": str(truth), "told": str(told), **scores.as_json()}
+    show_report(scores, document, is_json=is_json, is_markdown=is_markdown)

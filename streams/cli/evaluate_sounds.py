@@ -19,6 +19,9 @@ def evaluate_sounds(
         bool, typer.Option("--folds", help="Leave one fold out after the other and train on the rest. Takes minutes.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the trainings of --folds.", min=0)] = 0,
+    seeds: Annotated[
+        int, typer.Option(help="How many, from --seed on; several give mean and standard deviation.", min=1, max=100)
+    ] = 1,
     transfer: Annotated[
         Literal["frozen", "last_n", "full", "lora"] | None,
         typer.Option(help="How much of the network learns with --folds; last_n is how the shipped one did."),
@@ -36,6 +39,8 @@ def evaluate_sounds(
         raise typer.BadParameter("--html shows the answers of one model; leave it out, or --folds")
     if transfer and not folds:
         raise typer.BadParameter("--transfer is about training; give --folds, too")
+    if seeds > 1 and not folds:
+        raise typer.BadParameter("--seeds is about training; give --folds, too")
     console = Console(stderr=True)
 
     def say(step: str) -> None:
@@ -43,18 +48,24 @@ def evaluate_sounds(
 
     with mapped_errors():
         if folds:
-            from processors.models.sound_training import RECIPE_TRANSFER, judge_sound_folds
+            from processors.models.sound_training import RECIPE_TRANSFER, FoldSpread, judge_sound_folds
 
-            say("leaving one fold out after the other takes about ten minutes on one core")
+            say(f"leaving one fold out after the other takes about {10 * seeds} minutes on one core")
             chosen = RECIPE_TRANSFER if transfer is None else replace(RECIPE_TRANSFER, kind=transfer)
-            figures = judge_sound_folds(data, seed=seed, progress=say, transfer=chosen)
+            runs = tuple(
+                judge_sound_folds(data, seed=each, progress=say, transfer=chosen) for each in range(seed, seed + seeds)
+            )
+            figures = runs[0] if seeds == 1 else FoldSpread(runs)
             typer.echo(json.dumps(figures.as_json(), indent=2) if is_json else figures.as_markdown())
             return
         from processors.models.evaluation.sounds import judge_sounds
 
         report = judge_sounds(data, progress=say)
-    if html is not None:
-        write_page(html, "Sounds", report, {"data": data.name, "model": "the shipped sound classifier"})
+        if html is not None:
+            from processors.models.evaluation.html import render_html
+
+            facts = {"data": data.name, "model": "the shipped sound classifier"}
+            write_page(html, render_html("Sounds", report, facts))
     head = f"accuracy {report.accuracy:.3f}, macro F1 {report.macro_f1:.3f}, "
     head += f"calibration error {report.calibration_error:.3f}\n\n"
     typer.echo(json.dumps(report.as_json(), indent=2) if is_json else head + report.as_markdown())

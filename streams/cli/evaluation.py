@@ -1,24 +1,42 @@
-"""What commands on models share: options, errors in Braid's families, the repository, and the page that they write."""
+"""What commands on models share: options, errors in Braid's families, the repository, and how they show reports."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, Protocol
 
 import typer
+from rich.console import Console
+from rich.markdown import Markdown
 
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 
-if TYPE_CHECKING:
-    from processors.models.evaluation import ClassificationReport
-
-__all__ = ["HtmlOption", "JsonOption", "find_or_build_models", "mapped_errors", "write_page"]
+__all__ = [
+    "HtmlOption",
+    "JsonOption",
+    "MarkdownOption",
+    "Report",
+    "find_or_build_models",
+    "mapped_errors",
+    "refuse_two_forms",
+    "show_report",
+    "write_page",
+]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Markdown as text on stdout, and nothing else there.")]
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", dir_okay=False, help="Also write the figures and plots to this page.")
 ]
+
+
+class Report(Protocol):
+    """What an evaluation found."""
+
+    def as_markdown(self) -> str:
+        """Tables."""
 
 
 @contextmanager
@@ -57,16 +75,32 @@ def find_or_build_models(settings: Settings, chosen: Path | None, say: Callable[
     return built
 
 
-def write_page(path: Path, title: str, report: "ClassificationReport", facts: Mapping[str, str]) -> None:
-    """Write the HTML report.
+def refuse_two_forms(*, is_json: bool, is_markdown: bool) -> None:
+    """Refuse that two documents are asked for on one stdout, before anything is measured.
+
+    Raises:
+        BadParameter: they were.
+    """
+    if is_json and is_markdown:
+        raise typer.BadParameter("--json and --markdown each want stdout for themselves; give one of them")
+
+
+def show_report(report: Report, document: Mapping[str, Any], *, is_json: bool, is_markdown: bool = False) -> None:
+    """Print a report on stdout: as a document, as Markdown's text, or drawn for a terminal."""
+    if is_json:
+        typer.echo(json.dumps(document, indent=2))
+    elif is_markdown:
+        typer.echo(report.as_markdown(), nl=False)
+    else:
+        Console().print(Markdown(report.as_markdown()))
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write an HTML report.
 
     Raises:
         ConfigurationError: the file cannot be written.
     """
-    with mapped_errors():
-        from processors.models.evaluation.html import render_html
-
-        page = render_html(title, report, facts)
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:

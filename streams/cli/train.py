@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
 from fractions import Fraction
 from pathlib import Path
@@ -16,10 +16,11 @@ from streams.cli.evaluation import JsonOption, mapped_errors
 from streams.cli.options import ConfigOption, DataDirOption, read_settings
 
 if TYPE_CHECKING:
-    from processors.models.training.plan import TrainingPlan
+    from processors.modality import Modality
+    from processors.models.training.data import RecordingTools
     from processors.models.training.recordings import ItemEncoder, RecordedItem
 
-__all__ = ["read_recorded_items", "register"]
+__all__ = ["make_tools", "register"]
 
 _FROM_STORE = "from-store.npz"
 """In the training's folder; collected once, so that a training that goes on learns from what it learned from."""
@@ -63,12 +64,11 @@ def train(
         _collect(plan.data, settings, data_dir)
     console = Console(stderr=True)
     with mapped_errors(), redirect_stdout(sys.stderr):  # the progress bar is drawn on stdout
-        from processors.models.training.data import RecordingTools
         from processors.models.training.run import train as train_plan
 
         trained = train_plan(
             plan,
-            RecordingTools(read=lambda path: read_recorded_items(path, plan), open_encoder=_open_encoder),
+            make_tools(plan.modalities, plan.recordings.fps),
             told=lambda step: console.print(f"[dim]train:[/] {step}", highlight=False),
             is_shown=console.is_terminal,
         )
@@ -95,13 +95,26 @@ def _collect(out: Path, config: Path | None, data_dir: Path | None) -> None:
         raise typer.Exit(1)
 
 
-def read_recorded_items(path: Path, plan: "TrainingPlan") -> "Iterator[RecordedItem]":
+def make_tools(modalities: Iterable[str], fps: float) -> "RecordingTools":
+    """What reads media files as `braid ingest` does, and encodes their items as the pipeline does.
+
+    Args:
+        modalities: that are read.
+        fps: frames per second that are looked at.
+    """
+    from processors.modality import Modality
+    from processors.models.training.data import RecordingTools
+
+    wanted = frozenset(map(Modality, modalities))
+    return RecordingTools(read=lambda path: _read_items(path, wanted, Fraction(fps)), open_encoder=_open_encoder)
+
+
+def _read_items(path: Path, modalities: "frozenset[Modality]", fps: Fraction) -> "Iterator[RecordedItem]":
     """The items of a media file, as `braid ingest` would send them."""
     from processors.models.training.recordings import RecordedItem
     from streams.ingest import ReadOptions, open_media, read_items
 
-    modalities = frozenset(plan.modalities)
-    options = ReadOptions(fps=Fraction(plan.recordings.fps), modalities=modalities)
+    options = ReadOptions(fps=fps, modalities=modalities)
     for record in read_items(open_media(path, modalities=modalities), options):
         if not record.is_heartbeat:
             yield RecordedItem(record.modality, record.start_ms, record.due_ms, record.payload)

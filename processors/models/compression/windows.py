@@ -9,7 +9,7 @@ import onnxruntime
 import torch
 from sklearn.metrics import average_precision_score, f1_score
 
-from processors.datasets.windows import WindowItems, WindowSet
+from processors.datasets.windows import TaskLabels, WindowItems, WindowSet
 from processors.errors import DatasetError
 from processors.modality import Modality
 from processors.models.fusion.model import FusionShape
@@ -56,6 +56,7 @@ def take_windows(windows: WindowSet, rows: npt.NDArray[np.intp]) -> WindowSet:
             modality: WindowItems(part.items[rows], part.times[rows], part.weights[rows])
             for modality, part in windows.modalities.items()
         },
+        tasks={name: TaskLabels(known.classes, known.labels[rows]) for name, known in windows.tasks.items()},
     )
 
 

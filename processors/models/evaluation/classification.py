@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from processors.errors import ModelError
+from processors.models.evaluation.confusion import Confusion, render_confusion
 
 __all__ = [
     "ClassFigures",
@@ -60,7 +61,9 @@ class ClassificationReport:
 
     Attributes:
         accuracy: share of right answers.
-        macro_f1: mean F1 over the classes, whatever their size.
+        macro_precision: mean precision over the classes, whatever their size.
+        macro_recall: mean recall likewise.
+        macro_f1: mean F1 likewise.
         calibration_error: expected calibration error of the answers' probabilities.
         classes: name -> figures, in the order of the probabilities.
         confusion: examples by true class (row) and answered class (column), in the same order.
@@ -68,16 +71,20 @@ class ClassificationReport:
     """
 
     accuracy: float
+    macro_precision: float
+    macro_recall: float
     macro_f1: float
     calibration_error: float
     classes: dict[str, ClassFigures]
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: Confusion
     reliability: tuple[ReliabilityBin, ...]
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`; shares rounded to four digits."""
         return {
             "accuracy": round(self.accuracy, 4),
+            "macro_precision": round(self.macro_precision, 4),
+            "macro_recall": round(self.macro_recall, 4),
             "macro_f1": round(self.macro_f1, 4),
             "calibration_error": round(self.calibration_error, 4),
             "classes": {
@@ -98,14 +105,12 @@ class ClassificationReport:
 
     def as_markdown(self) -> str:
         """Two tables: the classes' figures, and which was taken for which."""
-        names = list(self.classes)
         lines = ["| class | precision | recall | F1 | examples |", "|---|---|---|---|---|"]
         lines += [
             f"| {name} | {figures.precision:.3f} | {figures.recall:.3f} | {figures.f1:.3f} | {figures.support} |"
             for name, figures in self.classes.items()
         ]
-        lines += ["", f"| true class | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-        lines += [f"| {name} | {' | '.join(map(str, row))} |" for name, row in zip(names, self.confusion, strict=True)]
+        lines += ["", *render_confusion(list(self.classes), self.confusion)]
         return "\n".join(lines) + "\n"
 
 
@@ -135,6 +140,8 @@ def report_classification(
     reliability = reliability_bins(answers == truth, probabilities.max(axis=1))
     return ClassificationReport(
         accuracy=float((answers == truth).mean()),
+        macro_precision=float(np.mean(precision)),
+        macro_recall=float(np.mean(recall)),
         macro_f1=float(np.mean(f1)),
         calibration_error=calibration_error(reliability),
         classes={

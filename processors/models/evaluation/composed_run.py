@@ -1,6 +1,6 @@
 """The whole evaluation of composed streams: from folders to the document that `--json` prints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import cv2
 from processors.errors import DatasetError, ModelError
 from processors.models.composed.decoding import DecodeSettings
 from processors.models.composed.material import find_own_material, load_composed
-from processors.models.evaluation.composed import SNRS_DB, ComposedReport, compose_set, judge_composed
+from processors.models.evaluation.composed import SNRS_DB, compose_set, judge_composed
+from processors.models.evaluation.composed_spread import ComposedSpread
 from processors.models.fusion import Ensemble, FusionModel
 from processors.models.local_encoders import Encoders
 from processors.scenes.real import read_clips, read_sound_bank
@@ -19,7 +20,7 @@ __all__ = ["run_composed"]
 
 
 def run_composed(
-    seed: int,
+    seeds: Sequence[int],
     *,
     data: Path,
     sounds: Path | None,
@@ -27,20 +28,20 @@ def run_composed(
     repository: Callable[[], Path],
     streams: int,
     told: Callable[[str], None],
-) -> tuple[dict[str, Any], ComposedReport]:
+) -> tuple[dict[str, Any], ComposedSpread]:
     """Compose streams of material that training has not seen, and score the shipped model on them.
 
     Args:
-        seed: of the streams.
+        seeds: of the streams; each is composed and judged by itself.
         data: folder of data, for what is not given.
         sounds: one folder of sounds per class; None for the test part of `data`.
         clips: video files; None for the test part of `data`.
         repository: gives the folder with the encoders, once the material is read: it may take a minute.
-        streams: how many.
+        streams: how many of each seed.
         told: is told how far it is.
 
     Returns:
-        The document, and the report in it.
+        The document, which is that of the seed where there is one, and the reports in it.
 
     Raises:
         DatasetError: sounds or clips cannot be used.
@@ -61,8 +62,12 @@ def run_composed(
     cv2.setNumThreads(1)
     encoders = Encoders(repository())
     _refuse_other_encoders(trained.model, encoders)
-    sets = compose_set(seed, streams, scenes, bank, encoders, snrs_db=SNRS_DB, told=told)
-    report = judge_composed(seed, sets, trained.model, DecodeSettings.of(facts["decode"]))
+    reports = []
+    for seed in seeds:
+        told(f"seed {seed}")
+        sets = compose_set(seed, streams, scenes, bank, encoders, snrs_db=SNRS_DB, told=told)
+        reports.append(judge_composed(seed, sets, trained.model, DecodeSettings.of(facts["decode"])))
+    spread = ComposedSpread(tuple(reports))
     used = {
         "sounds": {name: len(own) for name, own in bank.events.items()},
         "sounds_of_no_class": len(bank.harmless),
@@ -73,7 +78,8 @@ def run_composed(
         "unreadable_clips": list(scenes.unreadable),
         "passed_over_as_seen_in_training": list(material.passed_over),
     }
-    return {**report.as_json(), "used": used}, report
+    document = spread.as_json() if len(reports) > 1 else reports[0].as_json()
+    return {**document, "used": used}, spread
 
 
 def _refuse_other_encoders(model: FusionModel | Ensemble, encoders: Encoders) -> None:

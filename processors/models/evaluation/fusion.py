@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from processors.datasets.features import UtteranceSet
 from processors.models.evaluation.classification import ClassificationReport, report_classification
 from processors.models.evaluation.spread import Spread
+from processors.models.evaluation.spread_page import SpreadTables
 from processors.models.feature_fusion.examples import swap_items
 from processors.models.feature_fusion.recipe import (
     ENSEMBLE,
@@ -28,7 +29,7 @@ from processors.models.feature_fusion.recipe import (
 from processors.models.feature_fusion.training import TrainingSettings
 from processors.models.training.examples import Examples, judge
 
-__all__ = ["Comparison", "Transfer", "compare_kinds", "measure_transfer"]
+__all__ = ["Comparison", "OtherSetReport", "compare_kinds", "judge_by_other_set"]
 
 _SPLITS = 5
 _ALONE_KIND = "concat"
@@ -39,7 +40,7 @@ _Answers = list[npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
+class OtherSetReport:
     """Learned from one file, judged by another.
 
     Attributes:
@@ -125,6 +126,24 @@ class Comparison:
             },
         }
 
+    def as_tables(self) -> SpreadTables:
+        """For a page."""
+        columns = ("features as given", "as on unseen recordings")
+        return {
+            title: {
+                name: {
+                    column: Spread.of([getattr(report, figure) for report in reports])
+                    for column, reports in zip(columns, both, strict=True)
+                }
+                for name, both in self.rows.items()
+            }
+            for title, figure in (
+                ("Accuracy", "accuracy"),
+                ("Macro F1", "macro_f1"),
+                ("Calibration error", "calibration_error"),
+            )
+        }
+
     def as_markdown(self) -> str:
         """One table: mean and standard deviation over the seeds."""
         lines = [
@@ -145,7 +164,7 @@ class Comparison:
         return "\n".join(lines) + "\n"
 
 
-def measure_transfer(
+def judge_by_other_set(
     training: UtteranceSet,
     test: UtteranceSet,
     *,
@@ -153,7 +172,7 @@ def measure_transfer(
     seeds: Sequence[int],
     told: Told,
     settings: TrainingSettings = RECIPE,
-) -> Transfer:
+) -> OtherSetReport:
     """Train the recipe on one set and judge it by another, which nothing is chosen by.
 
     Args:
@@ -177,7 +196,7 @@ def measure_transfer(
             examples, training.recordings, training.classes, kind=kind, seed=seed, told=told, settings=settings
         )
         answers.append(judge(model, judged))
-    return Transfer(
+    return OtherSetReport(
         kind=kind,
         modalities=tuple(learned_items),
         seeds=tuple(seeds),

@@ -6,6 +6,7 @@ from typing import Final
 from markupsafe import Markup
 
 from processors.models.evaluation.classification import ClassificationReport, ReliabilityBin
+from processors.models.evaluation.confusion import NONE, Confusion
 from processors.models.evaluation.page import render_page
 from processors.models.evaluation.svg import as_svg, canvas
 
@@ -43,23 +44,34 @@ def render_html(title: str, report: ClassificationReport, facts: Mapping[str, st
     }
     values = {
         "report": report,
-        "confusion": draw_confusion(report),
+        "confusion": draw_confusion(list(report.classes), report.confusion),
         "reliability": draw_reliability(report.reliability),
     }
     return render_page(title, {**facts, **figures}, _BODY, values)
 
 
-def draw_confusion(report: ClassificationReport) -> Markup:
-    """Which class was taken for which, as SVG."""
-    side = 2.0 + 0.45 * len(report.classes)
+def draw_confusion(names: Sequence[str], confusion: Confusion) -> Markup:
+    """Which class was taken for which, as SVG.
+
+    Args:
+        names: of rows and columns.
+        confusion: by true and told class.
+    """
+    side = 2.0 + 0.45 * len(names)
     figure, axes = canvas(side, side)
-    axes.imshow(report.confusion, cmap="Blues")
-    names = list(report.classes)
+    counted = [
+        count
+        for row, counts in zip(names, confusion, strict=True)
+        for column, count in zip(names, counts, strict=True)
+        # Examples of nothing may be far more than all others, and would leave these without a shade.
+        if (row, column) != (NONE, NONE)
+    ]
+    most = max(1, *counted)
+    axes.imshow(confusion, cmap="Blues", vmin=0, vmax=most)
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="answer", ylabel="truth")
-    most = max(max(row) for row in report.confusion)
-    for row, counts in enumerate(report.confusion):
+    for row, counts in enumerate(confusion):
         for column, count in enumerate(counts):
             if count:
                 shade = "white" if count > most / 2 else "black"

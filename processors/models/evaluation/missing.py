@@ -10,6 +10,7 @@ import numpy as np
 from processors.datasets.features import SEQUENCE_PARTS, SequenceSet
 from processors.models.evaluation.classification import ClassificationReport, report_classification
 from processors.models.evaluation.spread import Spread
+from processors.models.evaluation.spread_page import SpreadTables
 from processors.models.feature_fusion.examples import pad_sequences
 from processors.models.feature_fusion.recipe import find_kinds, train_recipe
 from processors.models.feature_fusion.training import TrainingSettings
@@ -56,6 +57,17 @@ class MissingReport:
                 for learned, row in self.rows.items()
                 for asked, reports in row.items()
             ],
+        }
+
+    def as_tables(self) -> SpreadTables:
+        """For a page."""
+        asked = next(iter(self.rows.values()))
+        return {
+            title: {
+                ", ".join(subset): {learned: _spread(row[subset], figure) for learned, row in self.rows.items()}
+                for subset in asked
+            }
+            for title, figure in (("Accuracy by what was asked with", "accuracy"), ("Macro F1", "macro_f1"))
         }
 
     def as_markdown(self) -> str:

@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score
 
 from processors.errors import ModelError
 from processors.models.evaluation.classification import ReliabilityBin, calibration_error, reliability_bins
+from processors.models.evaluation.confusion import NONE, Confusion, confuse, render_confusion
 
 __all__ = ["MultilabelFigures", "MultilabelReport", "report_multilabel"]
 
@@ -46,22 +47,33 @@ class MultilabelReport:
     """What was answered on examples that were not learned from.
 
     Attributes:
-        macro_f1: mean F1 of the classes that have examples.
+        accuracy: share of the examples of which everything that is known was told right.
+        macro_precision: mean precision of the classes that have examples.
+        macro_recall: mean recall likewise.
+        macro_f1: mean F1 likewise.
         micro_f1: F1 of all classes' answers together.
         calibration_error: expected calibration error of all probabilities together.
         classes: name -> figures.
+        confusion: which class was taken for which; the classes in order, then none.
         reliability: all probabilities by what came true.
     """
 
+    accuracy: float
+    macro_precision: float
+    macro_recall: float
     macro_f1: float
     micro_f1: float
     calibration_error: float
     classes: Mapping[str, MultilabelFigures]
+    confusion: Confusion
     reliability: tuple[ReliabilityBin, ...]
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`; shares rounded to four digits."""
         return {
+            "accuracy": round(self.accuracy, _DIGITS),
+            "macro_precision": round(self.macro_precision, _DIGITS),
+            "macro_recall": round(self.macro_recall, _DIGITS),
             "macro_f1": round(self.macro_f1, _DIGITS),
             "micro_f1": round(self.micro_f1, _DIGITS),
             "calibration_error": round(self.calibration_error, _DIGITS),
@@ -69,6 +81,7 @@ class MultilabelReport:
                 name: {key: round(value, _DIGITS) for key, value in asdict(figures).items()}
                 for name, figures in self.classes.items()
             },
+            "confusion": [list(row) for row in self.confusion],
             "reliability": [
                 {"stated": round(entry.stated, _DIGITS), "true": round(entry.true, _DIGITS), "count": entry.count}
                 for entry in self.reliability
@@ -76,7 +89,7 @@ class MultilabelReport:
         }
 
     def as_markdown(self) -> str:
-        """A table of the classes."""
+        """Two tables: the classes' figures, and which was taken for which."""
         lines = [
             "| class | threshold | precision | recall | F1 | average precision | calibration error | examples |",
             "|---|---|---|---|---|---|---|---|",
@@ -86,7 +99,8 @@ class MultilabelReport:
             f"{each.average_precision:.3f} | {each.calibration_error:.3f} | {each.support} of {each.known} |"
             for name, each in self.classes.items()
         ]
-        head = f"macro F1 {self.macro_f1:.3f}, micro F1 {self.micro_f1:.3f}, "
+        lines += ["", *render_confusion([*self.classes, NONE], self.confusion)]
+        head = f"accuracy {self.accuracy:.3f}, macro F1 {self.macro_f1:.3f}, micro F1 {self.micro_f1:.3f}, "
         return "\n".join([f"{head}calibration error {self.calibration_error:.3f}", "", *lines]) + "\n"
 
 
@@ -111,7 +125,7 @@ def report_multilabel(
         )
     if not np.isfinite(probabilities).all():
         raise ModelError("a probability is not finite; the model that gave it is broken")
-    is_true = truth == 1
+    is_true, is_judged = truth == 1, is_known.any(axis=1)
     is_told = (probabilities >= np.array(list(thresholds.values()), np.float32)) & is_known
     classes = {
         name: _figures(is_true[known, column], is_told[known, column], probabilities[known, column], thresholds[name])
@@ -119,11 +133,17 @@ def report_multilabel(
         for known in (is_known[:, column],)
     }
     reliability = reliability_bins(is_true[is_known], probabilities[is_known])
+    held = [(each.precision, each.recall, each.f1) for each in classes.values() if each.support] or [(0.0, 0.0, 0.0)]
+    macro_precision, macro_recall, macro_f1 = np.mean(held, axis=0).tolist()
     return MultilabelReport(
-        macro_f1=float(np.mean([each.f1 for each in classes.values() if each.support] or [0.0])),
+        accuracy=float((is_true == is_told).all(axis=1)[is_judged].mean()),
+        macro_precision=macro_precision,
+        macro_recall=macro_recall,
+        macro_f1=macro_f1,
         micro_f1=_scores(is_true[is_known], is_told[is_known])[2],
         calibration_error=calibration_error(reliability),
         classes=classes,
+        confusion=confuse(is_true[is_judged], is_told[is_judged]),
         reliability=reliability,
     )
 

@@ -15,6 +15,7 @@ from torch.utils.data import TensorDataset
 from processors.datasets.windows import WindowSet
 from processors.errors import DatasetError
 from processors.models.evaluation.spread import Spread
+from processors.models.evaluation.spread_page import SpreadTables
 from processors.models.fusion import (
     FusionModel,
     FusionShape,
@@ -72,6 +73,18 @@ class PretrainingGain:
                 }
                 for share, beginnings in self.figures.items()
             ],
+        }
+
+    def as_tables(self) -> SpreadTables:
+        """For a page."""
+        return {
+            "Mean average precision by labelled recordings": {
+                f"{self.recordings[share]} ({100 * share:.0f} %)": {
+                    "from nothing": beginnings[_WITHOUT],
+                    "pre-trained": beginnings[_WITH],
+                }
+                for share, beginnings in self.figures.items()
+            }
         }
 
     def as_markdown(self) -> str:

@@ -29,7 +29,7 @@ def judge_sounds(
         progress: told now and then how far it is.
 
     Returns:
-        Figures over all classes that the network knows; the mean F1 is over those that the folder holds.
+        Figures over all classes that the network knows; means are over those that the folder holds.
 
     Raises:
         DatasetError: the folder cannot be used, or holds a class that the network does not know.
@@ -45,8 +45,9 @@ def judge_sounds(
         if progress and (number % _TELL_EVERY == 0 or number == len(found.clips)):
             progress(f"{number} of {len(found.clips)} sounds")
     report = report_classification(np.array(truth), np.stack(probabilities), judged.classes)
-    held = [figures.f1 for figures in report.classes.values() if figures.support]
-    return replace(report, macro_f1=float(np.mean(held)))
+    held = [(each.precision, each.recall, each.f1) for each in report.classes.values() if each.support]
+    precision, recall, f1 = np.mean(held, axis=0).tolist()
+    return replace(report, macro_precision=precision, macro_recall=recall, macro_f1=f1)
 
 
 def match_classes(folder: SoundFolder, known: tuple[str, ...]) -> list[int]:

@@ -41,6 +41,10 @@ class Spread:
             "values": [round(value, 4) for value in self.values],
         }
 
+    def as_share(self) -> str:
+        """For tables: `0.803 ± 0.004`, or `0.803` of a single run."""
+        return f"{self.mean:.3f} ± {self.deviation:.3f}" if len(self.values) > 1 else f"{self.mean:.3f}"
+
     def as_percent(self) -> str:
         """For tables: `80.3 ± 0.4`."""
         return f"{100 * self.mean:.1f} ± {100 * self.deviation:.1f}"

@@ -16,6 +16,7 @@ judges).
 """
 
 from processors.models.sound_training.fitting import RECIPE_TRANSFER
+from processors.models.sound_training.fold_spread import FoldSpread
 from processors.models.sound_training.folds import judge_sound_folds
 
-__all__ = ["RECIPE_TRANSFER", "judge_sound_folds"]
+__all__ = ["RECIPE_TRANSFER", "FoldSpread", "judge_sound_folds"]

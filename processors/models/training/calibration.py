@@ -15,7 +15,6 @@ from processors.models.training.plan import EVENT_TASK
 
 __all__ = ["choose_threshold", "choose_thresholds", "find_calibration", "held_out_logits", "threshold_name"]
 
-_JUDGED: Final = 256
 _STEPS: Final = 100
 _CANDIDATES: Final = np.round(np.arange(0.05, 0.951, 0.025), 3)
 _UNDECIDED: Final = 0.5
@@ -25,10 +24,7 @@ _MAX_LOG_SCALE: Final = 4.0
 def held_out_logits(model: FusionModel, examples: Examples) -> torch.Tensor:
     """Float32 [N, C], not calibrated, with every modality that is there."""
     with torch.inference_mode():
-        parts = []
-        for first in range(0, len(examples), _JUDGED):
-            inputs = tuple(tensor[first : first + _JUDGED] for tensor in examples.inputs)
-            parts.append(model.judge(inputs, find_present(inputs, model.shape))[0])
+        parts = [model.judge(inputs, find_present(inputs, model.shape))[0] for inputs in examples.batches()]
     return torch.cat(parts).clone()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from processors.datasets.recordings import LABELS_NAME, RecordingFolder, read_recordings
 from processors.datasets.windows import WindowSet, read_windows, write_windows
 from processors.errors import ModelError
+from processors.models.evaluation.model_report import LabelledRecordings
 from processors.models.training.folder import RunFolder
 from processors.models.training.plan import TrainingPlan
 from processors.models.training.recordings import ItemEncoder, ItemReader, digest_models, encode_recordings
@@ -39,11 +40,13 @@ class TrainingData:
         windows: all of them.
         sha256: of the file, or of table, media and subtitles of the recordings.
         folder: of this training.
+        source: the recordings; None of a file of windows.
     """
 
     windows: WindowSet
     sha256: str
     folder: RunFolder
+    source: LabelledRecordings | None = None
 
 
 def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told) -> TrainingData:
@@ -74,7 +77,7 @@ def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told) -> Training
         write_windows(encode_recordings(recordings, plan.recordings, encoder, tools.read, told), part)
         folder.keep_windows(part, made_of)
     # Always as they were written, rounded to float16: training that goes on sees what it saw before.
-    return TrainingData(read_windows(folder.windows), digest, folder)
+    return TrainingData(read_windows(folder.windows), digest, folder, LabelledRecordings(recordings, plan.recordings))
 
 
 def _digest_pretrained(plan: TrainingPlan) -> dict[str, str]:

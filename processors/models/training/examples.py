@@ -1,6 +1,6 @@
 """Examples as fusion models take them, and what a model answers to them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,11 @@ class Examples:
                 inputs[3 * row + 2] = torch.zeros_like(inputs[3 * row + 2])
         return Examples(self.dims, tuple(inputs), self.labels)
 
+    def batches(self) -> Iterator[tuple[torch.Tensor, ...]]:
+        """The inputs of as many as are judged at once, in order."""
+        for first in range(0, len(self), _JUDGED):
+            yield tuple(tensor[first : first + _JUDGED] for tensor in self.inputs)
+
     def join(self, other: "Examples") -> "Examples":
         """These, then the others; the shorter windows are padded."""
         pairs = zip(self.inputs, other.inputs, strict=True)
@@ -58,10 +63,7 @@ class Examples:
 def judge(model: FusionModel | Ensemble, examples: Examples) -> npt.NDArray[np.float32]:
     """Probabilities float32 [N, C]."""
     with torch.inference_mode():
-        parts = [
-            model(*(tensor[first : first + _JUDGED] for tensor in examples.inputs)).probabilities
-            for first in range(0, len(examples), _JUDGED)
-        ]
+        parts = [model(*inputs).probabilities for inputs in examples.batches()]
     return torch.cat(parts).numpy()
 
 

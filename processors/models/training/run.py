@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import TensorDataset
 
+from processors.models.evaluation.model_report import JudgedWindows
 from processors.models.fusion import (
     ENSEMBLE_KIND,
     Ensemble,
@@ -87,7 +88,9 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
     save_trained(trained, part)
     part.replace(data.folder.weights)
     facts = gather_facts(plan, data, split, parts, trained)
-    return Trained(data.folder.weights, write_reports(data, trained, parts["test"], facts))
+    rows = split.rows("test", selection.recordings)
+    test = JudgedWindows(parts["test"], selection.recordings[rows], data.windows.starts_ms[rows], data.source)
+    return Trained(data.folder.weights, write_reports(data, trained, test, facts))
 
 
 def _plan_members(plan: TrainingPlan) -> list[TrainingPlan]:

@@ -15,7 +15,7 @@ from processors.models.spec import CONTRIBUTION_ORDER
 from processors.models.training.examples import Examples
 from processors.models.training.plan import EVENT_TASK, TrainingPlan
 
-__all__ = ["Selection", "refuse_unlearnable", "select"]
+__all__ = ["Selection", "refuse_mixed_labels", "refuse_unlearnable", "select"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,14 +145,28 @@ def _refuse_labels(labels: npt.NDArray[np.float32], task: Task, where: str) -> N
             f"{where}: the class {task.classes[column]!r} happens in no window; label some, or leave the class out"
         )
     if task.is_exclusive:
-        is_unknown = np.isnan(labels).all(axis=1)
-        bad = np.flatnonzero(~is_unknown & ~((np.nansum(labels, axis=1) == 1) & ~np.isnan(labels).any(axis=1)))
-        if len(task.classes) < 2 or bad.size:
-            at = f"row {bad[0]} is {labels[bad[0]].tolist()} ({bad.size} such rows)" if bad.size else "has one class"
-            raise DatasetError(
-                f"{where}: the task {task.name!r} is exclusive, but {at}; expected a single 1 among 0, or NaN "
-                "throughout, and at least two classes; or set `is_exclusive: false`"
-            )
+        refuse_mixed_labels(labels, task, where)
+
+
+def refuse_mixed_labels(labels: npt.NDArray[np.float32], task: Task, where: str) -> None:
+    """Refuse labels of an exclusive task that do not name one class, or none of them.
+
+    Args:
+        labels: float32 [N, C]: 1, 0, or NaN where it is not known.
+        task: whose they are.
+        where: the set's name.
+
+    Raises:
+        DatasetError: a window has not exactly one class, or there is only one.
+    """
+    is_unknown = np.isnan(labels).all(axis=1)
+    bad = np.flatnonzero(~is_unknown & ~((np.nansum(labels, axis=1) == 1) & ~np.isnan(labels).any(axis=1)))
+    if len(task.classes) < 2 or bad.size:
+        at = f"row {bad[0]} is {labels[bad[0]].tolist()} ({bad.size} such rows)" if bad.size else "has one class"
+        raise DatasetError(
+            f"{where}: the task {task.name!r} is exclusive, but {at}; expected a single 1 among 0, or NaN "
+            "throughout, and at least two classes; or set `is_exclusive: false`"
+        )
 
 
 def _find_items(windows: WindowSet, modality: Modality, where: str) -> WindowItems:

@@ -57,3 +57,20 @@ def test_a_table_that_is_not_there_is_told(tables):
     outcome = evaluate(tables)
     assert isinstance(outcome.exception, ConfigurationError)
     assert "told.tsv cannot be read: No such file" in str(outcome.exception)
+
+
+def test_the_page_has_both_kinds_of_figures_and_a_plot(tables, tmp_path):
+    outcome = evaluate(tables, "--html", tmp_path / "page.html", "--markdown")
+    assert outcome.exit_code == 0, outcome.output
+    assert outcome.stdout.startswith("Segments of 1 s\n")
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<svg") == 1
+    assert "<h3>Events, collar 1 s</h3>" in page
+    assert "<td>mean of the classes</td>" in page
+
+
+def test_two_documents_do_not_share_stdout_and_a_page_needs_a_place(tables, tmp_path):
+    assert evaluate(tables, "--json", "--markdown").exit_code == 2
+    outcome = evaluate(tables, "--html", tmp_path / "gone" / "page.html")
+    assert isinstance(outcome.exception, ConfigurationError)
+    assert "name another file" in str(outcome.exception)

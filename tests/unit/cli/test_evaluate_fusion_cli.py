@@ -40,6 +40,14 @@ def test_json_is_one_document_and_nothing_else(path):
     assert 0 <= document["accuracy"] <= 1
 
 
+def test_a_page_is_written_with_a_test_file_and_without(path):
+    for words, plots in (((), 3), (("--test", path), 2)):
+        page = path.parent / "page.html"
+        done = run("fusion", "--train", path, "--kind", "concat", "--seeds", 1, "--html", page, *words)
+        assert done.exit_code == 0, done.output
+        assert page.read_text().count("<svg") == plots
+
+
 def test_a_set_that_cannot_be_used_is_refused_as_a_fault_that_a_person_can_mend(path):
     for words in (("fusion", "--train", path.parent / "gone.npz"), ("missing", "--data", path)):
         done = run(*words)

@@ -81,6 +81,10 @@ def test_an_unknown_class_ends_with_those_that_are_known(noises):
     assert outcome.stdout == ""
 
 
+def test_several_seeds_without_trainings_are_refused(noises):
+    assert evaluate("--data", noises, "--seeds", "2").exit_code == 2
+
+
 def test_folds_of_too_few_recordings_are_refused_before_anything_is_trained(noises):
     outcome = evaluate("--data", noises, "--folds")
     assert isinstance(outcome.exception, ConfigurationError)

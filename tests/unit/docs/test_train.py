@@ -1,5 +1,6 @@
-"""The page on training: its set and its configuration train a model, which leaves what the page says."""
+"""The page on training: what it trains leaves what the page says, and is judged again as the page says."""
 
+import json
 import re
 from pathlib import Path
 
@@ -21,3 +22,7 @@ def test_the_training_of_the_page_leaves_what_the_page_says(tmp_path, monkeypatc
     left = {path.name for path in Path("runs/first").iterdir()}
     assert named == left
     assert "mood" in done.stdout
+    [line] = re.findall(r"^braid (evaluate model .* --unseen)$", PAGE, re.MULTILINE)
+    again = CliRunner().invoke(command_line(), [*line.split(), "--json"])
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout)["tasks"] == json.loads(Path("runs/first/report.json").read_text())["tasks"]

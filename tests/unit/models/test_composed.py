@@ -8,8 +8,9 @@ from processors.models.composed.answering import answer_stream, moments_ms
 from processors.models.composed.decoding import DecodeSettings, decode_events
 from processors.models.composed.encoding import EncodedStream
 from processors.models.composed.windows import SIZE_MS, evidence_at, pack_window, place_items, window_starts_ms
-from processors.models.evaluation.calibration_error import calibration_error
 from processors.models.evaluation.composed import judge_composed, score_streams
+from processors.models.evaluation.composed_page import render_composed
+from processors.models.evaluation.composed_spread import ComposedSpread
 from processors.models.fusion import FusionModel, FusionShape, Task, make_fusion
 from processors.models.fusion_training.scenes import Items
 from processors.models.spec import CONTRIBUTION_ORDER, EMBEDDING_DIMS
@@ -165,13 +166,70 @@ def test_a_report_names_the_best_single_modality_and_every_loss() -> None:
     assert "without audio" in report.as_markdown()
 
 
-def test_the_calibration_error_is_the_gap_between_stated_and_true() -> None:
-    stated = np.array([0.9] * 10 + [0.1] * 10, np.float32)
-    is_true = np.array([True] * 9 + [False] + [True] + [False] * 9)
-    assert calibration_error(stated, is_true) == pytest.approx(0.0, abs=1e-6)
-    assert calibration_error(stated, ~is_true) == pytest.approx(0.8, abs=1e-6)
+def test_only_who_hears_answers_otherwise_at_another_ratio() -> None:
+    clear, quiet = _stream((_BARK, _CROW)), _stream((_BARK, _CROW))
+    model = _model()
+    [stated] = answer_stream(model, clear, [{Modality.AUDIO}])
+    # So that half of what is heard is told.
+    model.calibrate(torch.ones(2), -torch.logit(torch.from_numpy(np.median(stated, axis=0))))
+    heard = quiet.items[Modality.AUDIO]
+    quiet.items[Modality.AUDIO] = Items(-heard.embeddings, heard.spans_ms)
+    easily = DecodeSettings(begin=0.5, stay=0.5, shortest_ms=0, gap_ms=0)
+    report = judge_composed(3, {10.0: [clear], 0.0: [quiet]}, model, easily)
+    alone = report.alone_by_snr
+    assert report.alone == {name: scores[10.0] for name, scores in alone.items()}
+    assert alone["video"][0.0] == alone["video"][10.0]
+    assert alone["audio"][0.0] != alone["audio"][10.0]
+    assert report.as_json()["snr"]["0"]["alone"]["audio"]["segment_f1"] == round(alone["audio"][0.0].segment.f1, 4)
 
 
 def test_truth_and_told_are_timed_events() -> None:
     told = decode_events(np.ones((3, 1), np.float32), _MOMENTS[:3], ("bark",), _DECODE)
     assert told == [TimedEvent("bark", 500, 1500)]
+
+
+def _spread(seeds: int) -> ComposedSpread:
+    stream, model = _stream((_BARK, _CROW)), _model()
+    easily = DecodeSettings(begin=0.5, stay=0.5, shortest_ms=0, gap_ms=0)
+    [stated] = answer_stream(model, stream, [frozenset(Modality)])
+    reports = []
+    for seed in range(3, 3 + seeds):
+        # So that the first tells nearly nothing, and the next nearly everything.
+        usual = torch.from_numpy(np.quantile(stated, 0.9 - 0.8 * (seed - 3), axis=0))
+        model.calibrate(torch.ones(2), -torch.logit(usual))
+        reports.append(judge_composed(seed, {10.0: [stream], -5.0: [stream]}, model, easily))
+    return ComposedSpread(tuple(reports))
+
+
+def test_several_seeds_give_mean_and_spread_of_every_figure_and_each_seeds_own() -> None:
+    spread = _spread(2)
+    one, two = spread.reports
+    document = spread.as_json()
+    assert document["seeds"] == [3, 4]
+    assert document["runs"] == [one.as_json(), two.as_json()]
+    over = document["over_seeds"]
+    figures = [one.scores.segment.f1, two.scores.segment.f1]
+    assert figures[0] != figures[1]
+    assert over["segment_f1"]["mean"] == pytest.approx(np.mean(figures), abs=1e-4)
+    assert over["segment_f1"]["deviation"] == pytest.approx(np.std(figures, ddof=1), abs=1e-4)
+    assert over["snr"]["-5"]["alone"]["video"]["event_f1"]["values"] == [
+        round(each.alone["video"].event.f1, 4) for each in (one, two)
+    ]
+    assert set(over["left_out"]["audio"]) == set(one.as_json()["left_out"]["audio"])
+    assert set(over["classes"]) == set(_CLASSES)
+    text = spread.as_markdown()
+    assert f"| segment F1, 10 dB | {figures[0]:.3f} | {figures[1]:.3f} | {spread.segment_f1.as_share()} |" in text
+    assert "| video alone |" in text
+    columns = {line.count("|") for line in text.split("\n\n")[2].splitlines()}
+    assert len(columns) == 1
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_the_page_draws_the_ratios_the_modalities_the_classes_and_the_calibration(seeds: int) -> None:
+    page = render_composed(_spread(seeds), {"scenes": "<yard>"})
+    assert page.count("<svg") == 5
+    assert "&lt;yard&gt;" in page
+    assert "<td>without audio</td>" in page
+    assert ("mean ± standard deviation" in page) == (seeds > 1)
+    # Bars of the deviation, a path of their own per ratio and line, stand for several seeds alone.
+    assert ("LineCollection" in page) == (seeds > 1)

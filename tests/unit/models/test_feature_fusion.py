@@ -9,8 +9,9 @@ import torch
 
 from processors.datasets.features import SequencePart, SequenceSet, UtteranceSet, read_sequences, read_utterances
 from processors.errors import DatasetError, ModelError
-from processors.models.evaluation.fusion import compare_kinds, measure_transfer
+from processors.models.evaluation.fusion import compare_kinds, judge_by_other_set
 from processors.models.evaluation.missing import measure_missing
+from processors.models.evaluation.spread_page import render_spreads
 from processors.models.feature_fusion.examples import look_back, pad_sequences, swap_items
 from processors.models.feature_fusion.recipe import find_kinds, gather_items, split_recordings
 from processors.models.feature_fusion.training import TrainingSettings, train
@@ -166,11 +167,16 @@ def test_missing_modalities_are_measured_for_every_subset_and_an_unseen_one_chan
     assert first["text", "audio", "video"] == first["audio", "video"]
     assert first["text", "audio"] == first[("audio",)]
     assert report.as_markdown().count("\n| ") == 14
+    page = render_spreads("Missing", report.as_tables(), {"data": "a & b"})
+    assert page.count("<svg") == 2
+    assert page.count("<td>audio, video</td>") == 2
+    assert f"<td>{first['audio', 'video'][0].accuracy:.3f}</td>" in page
+    assert "a &amp; b" in page
 
 
 def test_the_transfer_report_has_the_recipe_and_each_seed():
     training, test = utterances(noise=0.1), utterances(recordings=4, seed=1, noise=0.1)
-    report = measure_transfer(training, test, kind="concat", seeds=[0, 1], told=lambda _: None, settings=BRIEF)
+    report = judge_by_other_set(training, test, kind="concat", seeds=[0, 1], told=lambda _: None, settings=BRIEF)
     document = report.as_json()
     assert document["modalities"] == ["text", "audio", "video"]
     assert len(document["over_seeds"]["accuracy"]["values"]) == 2
@@ -187,6 +193,9 @@ def test_the_comparison_has_a_row_for_each_modality_alone_and_for_what_was_asked
     ]  # fmt: skip
     assert report.as_json()["rows"]["weighted"]["as_given"]["accuracy"]["values"][0] >= 0
     assert report.as_markdown().count("\n") == 2 + 7
+    page = render_spreads("Fusion", report.as_tables(), {})
+    assert page.count("<svg") == 3
+    assert page.count("<td>audio alone, logistic</td>") == 3
 
 
 def test_sets_that_do_not_fit_each_other_and_unknown_kinds_are_refused():

@@ -12,6 +12,7 @@ from processors.datasets.windows import WindowItems, WindowSet
 from processors.errors import DatasetError, ModelError
 from processors.modality import Modality
 from processors.models.evaluation.pretraining import measure_pretraining
+from processors.models.evaluation.spread_page import render_spreads
 from processors.models.fusion import (
     FUSION_KINDS,
     FusionShape,
@@ -234,6 +235,7 @@ def test_the_gain_is_told_per_share_and_of_each_seed_against_itself():
     assert 0.5 < row["pretrained"]["mean"] <= 1.0
     assert row["gain"]["mean"] == pytest.approx(row["pretrained"]["mean"] - row["from_nothing"]["mean"], abs=2e-4)
     assert "| 1 (10 %) |" in report.as_markdown()
+    assert "<td>1 (10 %)</td>" in render_spreads("Pre-training", report.as_tables(), {})
 
 
 def test_sets_that_share_a_recording_or_differ_in_classes_are_refused():

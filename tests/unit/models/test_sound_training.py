@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from processors.errors import DatasetError, ModelError
+from processors.models.evaluation import report_classification
 from processors.models.sound_classifier import (
     SoundClassifier,
     load_sound_classifier,
@@ -13,12 +14,34 @@ from processors.models.sound_classifier import (
     sharpen,
 )
 from processors.models.sound_training.augmentation import change_samples, change_spectrogram
-from processors.models.sound_training.fitting import TuningSettings, answer_views, fit_classifier
-from processors.models.sound_training.folds import assign_folds, find_sharpness
+from processors.models.sound_training.fitting import RECIPE_TRANSFER, TuningSettings, answer_views, fit_classifier
+from processors.models.sound_training.fold_spread import FoldSpread
+from processors.models.sound_training.folds import FoldFigures, assign_folds, find_sharpness
 from processors.models.sound_training.views import SoundViews
 from processors.models.transfer import Transfer
 
 CLASSES = ("hum", "click")
+STATED = np.full((4, 2), 0.5) + 0.4 * np.array([[1, -1], [-1, 1]] * 2)
+
+
+def fold_figures(seed, first, second):
+    report = report_classification(np.array([0, 1, 0, seed % 2]), STATED, CLASSES)
+    return FoldFigures({"fold 1": first, "fold 2": second}, report, seed, 1.0, RECIPE_TRANSFER, 0)
+
+
+def test_several_seeds_give_mean_and_spread_of_every_fold():
+    spread = FoldSpread((fold_figures(0, 0.5, 1.0), fold_figures(1, 0.75, 1.0)))
+    document = spread.as_json()
+    assert document["seeds"] == [0, 1]
+    assert document["runs"] == [run.as_json() for run in spread.runs]
+    over = document["over_seeds"]
+    assert over["mean"]["values"] == [0.75, 0.875]
+    assert over["folds"]["fold 1"] == {"mean": 0.625, "deviation": 0.1768, "values": [0.5, 0.75]}
+    assert over["calibration_error"]["values"] == [0.15, 0.1]
+    assert "| seed 1 | 75.0 | 100.0 | 87.5 | 0.100 |" in spread.as_markdown()
+    assert (
+        "| mean ± standard deviation | 62.5 ± 17.7 | 100.0 ± 0.0 | 81.2 ± 8.8 | 0.125 ± 0.035 |" in spread.as_markdown()
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,20 @@
-"""The report of a model with one or more tasks as one HTML page."""
+"""The report of a fusion model as one HTML page."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from markupsafe import Markup
 
-from processors.models.evaluation.classification import ClassificationReport
+from processors.models.evaluation.confusion import NONE
+from processors.models.evaluation.events_page import EVENTS_BODY, describe_events
 from processors.models.evaluation.html import draw_confusion, draw_reliability
+from processors.models.evaluation.model_report import ModelReport, TaskReport
 from processors.models.evaluation.multilabel import MultilabelReport
 from processors.models.evaluation.page import render_page
 
-__all__ = ["TaskReport", "render_tasks"]
+__all__ = ["render_model"]
 
-TaskReport = ClassificationReport | MultilabelReport
-
-_BODY: Final = """\
+_TASKS: Final = """\
 {% for task, report in told.items() %}<h2>{{ task }}</h2>
 <table>
 {% for name, value in report.items() if value is float %}  <tr><td>{{ name|replace("_", " ") }}</td>
@@ -33,18 +33,31 @@ _BODY: Final = """\
 {% endfor %}</div>
 {% endfor %}"""
 
+_MODALITIES: Final = """\
+<h2>Modalities</h2>
+<table>
+  <tr><th>mean F1 of the classes by what is there</th>{% for task in told %}<th>{{ task }}</th>{% endfor %}</tr>
+{% for name, figures in views.items() %}  <tr><td>{{ name }}</td>
+{% for value in figures.values() %}    <td>{{ "%.3f"|format(value) }}</td>
+{% endfor %}  </tr>
+{% endfor %}</table>"""
 
-def render_tasks(title: str, reports: Mapping[str, TaskReport], facts: Mapping[str, str]) -> str:
+_BODY: Final = _TASKS + "{% if events %}" + EVENTS_BODY + "{% endif %}" + _MODALITIES
+
+
+def render_model(title: str, report: ModelReport, facts: Mapping[str, str]) -> str:
     """One page about one model.
 
     Args:
         title: of the page.
-        reports: task -> what was found.
+        report: what was found.
         facts: what else a reader needs to take it again; shown in this order.
     """
     values = {
-        "told": {task: report.as_json() for task, report in reports.items()},
-        "plots": {task: list(_plots(report)) for task, report in reports.items()},
+        "told": {task: each.as_json() for task, each in report.tasks.items()},
+        "plots": {task: list(_plots(each)) for task, each in report.tasks.items()},
+        "events": None if report.events is None else describe_events(report.events),
+        "views": report.views,
     }
     return render_page(title, facts, _BODY, values)
 
@@ -52,5 +65,5 @@ def render_tasks(title: str, reports: Mapping[str, TaskReport], facts: Mapping[s
 def _plots(report: TaskReport) -> Iterator[tuple[Markup, str]]:
     """Each with its caption."""
     yield draw_reliability(report.reliability), "What was stated against what came true; the line is perfect"
-    if isinstance(report, ClassificationReport):
-        yield draw_confusion(report), "Which class was taken for which"
+    names = [*report.classes, NONE] if isinstance(report, MultilabelReport) else list(report.classes)
+    yield draw_confusion(names, report.confusion), "Which class was taken for which"
