@@ -1,5 +1,6 @@
 """The training without labels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,13 +43,21 @@ class Pretrained:
     losses: dict[str, float]
 
 
-def pretrain(windows: WindowSet, settings: PretrainingSettings, folder: Path, *, is_shown: bool = False) -> Pretrained:
+def pretrain(
+    windows: WindowSet,
+    settings: PretrainingSettings,
+    folder: Path,
+    *,
+    begun: Callable[[], None] = lambda: None,
+    is_shown: bool = False,
+) -> Pretrained:
     """Train a fusion model on windows; no label is looked at.
 
     Args:
         windows: of at least two recordings.
         settings: how.
         folder: of the checkpoints; training goes on from what it finds there.
+        begun: called before the first step, when the windows and settings are known to be usable.
         is_shown: whether a progress bar is drawn.
 
     Raises:
@@ -78,6 +87,7 @@ def pretrain(windows: WindowSet, settings: PretrainingSettings, folder: Path, *,
     training, validation = (
         TensorDataset(*(tensor[torch.from_numpy(rows)] for tensor in tensors)) for rows in (learned, judged)
     )
+    begun()
     fit(
         module,
         training,

@@ -1,18 +1,19 @@
 """The windows of a training, from a file of them or from recordings, and the folder that they belong to."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from processors.datasets.recordings import LABELS_NAME, RecordingFolder, read_recordings
 from processors.datasets.windows import WindowSet, read_windows, write_windows
 from processors.errors import ModelError
-from processors.models.training.folder import RunFolder
+from processors.models.training.folder import DIGEST_SUFFIX, RunFolder
 from processors.models.training.plan import TrainingPlan
 from processors.models.training.recordings import ItemEncoder, ItemReader, digest_models, encode_recordings
 
-__all__ = ["RecordingTools", "Told", "TrainingData", "load_data"]
+__all__ = ["RecordingTools", "Told", "TrainingData", "load_data", "load_windows"]
 
 Told = Callable[[str], None]
 """Is told what comes next."""
@@ -55,9 +56,7 @@ def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told) -> Training
     """
     claim = {"configuration": plan.model_dump(mode="json", exclude={"out"}), **_digest_pretrained(plan)}
     if not plan.data.is_dir():
-        windows = read_windows(plan.data)
-        digest = hashlib.sha256(plan.data.read_bytes()).hexdigest()
-        return TrainingData(windows, digest, RunFolder(plan.out, claim | {"data_sha256": digest}))
+        return load_windows(plan.data, plan.out, claim)
     recordings = read_recordings(plan.data, plan.classes or None, plan.modalities)
     digest = _digest(recordings)
     made_of = {
@@ -75,6 +74,23 @@ def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told) -> Training
         folder.keep_windows(part, made_of)
     # Always as they were written, rounded to float16: training that goes on sees what it saw before.
     return TrainingData(read_windows(folder.windows), digest, folder)
+
+
+def load_windows(data: Path, out: Path, claim: Mapping[str, Any]) -> TrainingData:
+    """Read a set of windows for a training.
+
+    Args:
+        data: file of the set.
+        out: folder of the training.
+        claim: what else the training is made of.
+
+    Raises:
+        DatasetError: the set cannot be read.
+        ModelError: the folder holds a training of something else.
+    """
+    windows = read_windows(data)
+    digest = hashlib.sha256(data.read_bytes()).hexdigest()
+    return TrainingData(windows, digest, RunFolder(out, {**claim, f"data{DIGEST_SUFFIX}": digest}))
 
 
 def _digest_pretrained(plan: TrainingPlan) -> dict[str, str]:
