@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from streams.cli.evaluation import JsonOption, find_or_build_models, mapped_errors
 from streams.cli.options import read_settings
+from streams.cli.terminal import print_markdown, say_steps
 
 __all__ = ["evaluate_composed"]
 
@@ -42,11 +41,7 @@ def evaluate_composed(
     the events, rain and sea_waves lie under the streams, all other classes are heard without meaning anything. Files
     that training has seen, by name, are passed over.
     """
-    console = Console(stderr=True)
-
-    def say(step: str) -> None:
-        console.print(f"[dim]composed:[/] {step}", highlight=False)
-
+    say = say_steps("composed")
     settings = read_settings(None)
     with mapped_errors():
         from processors.models.evaluation.composed_run import run_composed
@@ -60,4 +55,4 @@ def evaluate_composed(
     if is_json:
         typer.echo(json.dumps(document, indent=2))
     else:
-        Console().print(Markdown(report.as_markdown()))
+        print_markdown(report.as_markdown())

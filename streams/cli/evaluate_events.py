@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from streams.cli.evaluation import JsonOption, mapped_errors
+from streams.cli.terminal import print_markdown
 
 __all__ = ["evaluate_events"]
 
@@ -46,4 +45,4 @@ def evaluate_events(
     if is_json:
         typer.echo(json.dumps({"truth": str(truth), "told": str(told), **scores.as_json()}))
     else:
-        Console().print(Markdown(scores.as_markdown()))
+        print_markdown(scores.as_markdown())

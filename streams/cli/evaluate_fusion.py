@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from streams.cli.evaluation import HtmlOption, JsonOption, mapped_errors, write_page
+from streams.cli.terminal import print_markdown, spinning
 
 __all__ = ["evaluate_fusion", "evaluate_missing"]
 
@@ -79,12 +78,12 @@ def evaluate_missing(
 @contextmanager
 def _progress() -> Iterator[Any]:
     """Says on stderr what has been trained."""
-    with Console(stderr=True).status("training", spinner="dots") as status:
-        yield lambda what: status.update(f"trained {what}")
+    with spinning("training") as show:
+        yield lambda what: show(f"trained {what}")
 
 
 def _show(report: _Report, document: dict[str, Any], *, is_json: bool) -> None:
     if is_json:
         typer.echo(json.dumps(document))
     else:
-        Console().print(Markdown(report.as_markdown()))
+        print_markdown(report.as_markdown())

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from streams.cli.evaluation import JsonOption, mapped_errors
+from streams.cli.terminal import print_markdown, say_steps
 
 __all__ = ["evaluate_pretraining"]
 
@@ -22,11 +21,7 @@ def evaluate_pretraining(
     is_json: JsonOption = False,
 ) -> None:
     """Train with the labels of 5 %, 20 % and all recordings, after `braid pretrain` on all windows and without it."""
-    console = Console(stderr=True)
-
-    def say(step: str) -> None:
-        console.print(f"[dim]pretraining:[/] {step}", highlight=False)
-
+    say = say_steps("pretraining")
     with mapped_errors():
         from processors.datasets.windows import read_windows
         from processors.models.evaluation.pretraining import measure_pretraining
@@ -37,4 +32,4 @@ def evaluate_pretraining(
     if is_json:
         typer.echo(json.dumps({"train": str(train), "test": str(test), **report.as_json()}))
     else:
-        Console().print(Markdown(report.as_markdown()))
+        print_markdown(report.as_markdown())

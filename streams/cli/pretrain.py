@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from streams.cli.evaluation import JsonOption, mapped_errors
+from streams.cli.terminal import make_console
 
 __all__ = ["register"]
 
@@ -57,11 +57,8 @@ def pretrain(
         return
     learned, judged = left.pretrained.windows
     told = ", ".join(f"{name} {loss:.3f}" for name, loss in left.pretrained.losses.items())
-    Console().print(
+    make_console().print(
         f"learned from {learned} windows; on {judged} others: {told}\n{left.weights} begins a training with labels",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
     )
 
 

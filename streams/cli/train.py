@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from streams.cli.evaluation import JsonOption, mapped_errors
 from streams.cli.options import ConfigOption, DataDirOption, read_settings
+from streams.cli.terminal import make_console, print_markdown, say_steps
 
 if TYPE_CHECKING:
     from processors.models.training.plan import TrainingPlan
@@ -61,7 +60,7 @@ def train(
     if from_store and not plan.data.exists():
         plan.out.mkdir(parents=True, exist_ok=True)
         _collect(plan.data, settings, data_dir)
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     with mapped_errors(), redirect_stdout(sys.stderr):  # the progress bar is drawn on stdout
         from processors.models.training.data import RecordingTools
         from processors.models.training.run import train as train_plan
@@ -69,18 +68,16 @@ def train(
         trained = train_plan(
             plan,
             RecordingTools(read=lambda path: read_recorded_items(path, plan), open_encoder=_open_encoder),
-            told=lambda step: console.print(f"[dim]train:[/] {step}", highlight=False),
+            told=say_steps("train"),
             is_shown=console.is_terminal,
         )
     if is_json:
         typer.echo(json.dumps({"fusion": str(trained.weights), **trained.report.document}))
         return
-    Console().print(Markdown(trained.report.markdown))
+    print_markdown(trained.report.markdown)
     console.print(
         f"train: {trained.weights} is ready. To serve it, set `models.fusion_file: {trained.weights}` and run "
-        "`braid models build`",
-        soft_wrap=True,
-        highlight=False,
+        "`braid models build`"
     )
 
 

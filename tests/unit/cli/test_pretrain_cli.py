@@ -111,3 +111,9 @@ def test_the_same_command_again_ends_with_the_same_bytes(path, tmp_path):
         ends.append([(out / name).read_bytes() for name in ("pretrained.safetensors", "pretrained.json")])
     assert ends[0] == ends[1]
     assert not list(out.glob("*.part"))
+
+
+def test_a_folder_in_brackets_is_named_whole(path, tmp_path):
+    out = tmp_path / "run[x]"
+    done = run("--data", path, "--out", out, *BRIEF)
+    assert f"{out / 'pretrained.safetensors'} begins a training with labels" in done.stdout

@@ -83,14 +83,14 @@ def test_a_training_killed_in_the_middle_ends_with_the_same_model(write):
 
 
 def test_json_is_one_document_and_the_next_step_is_told_elsewhere(write):
-    path = write("out", loop={"epochs": 1})
+    path = write("out[x]", loop={"epochs": 1})
     done = run(path, "--json")
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert document["fusion"] == str(path.with_suffix("") / "fusion.safetensors")
     assert set(document["tasks"]["event"]["classes"]) == {"crash"}
     told = run(path)
-    assert "models.fusion_file: " in told.stderr
+    assert f"models.fusion_file: {document['fusion']}" in told.stderr
     assert "braid models build" in told.stderr
 
 
