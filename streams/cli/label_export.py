@@ -12,7 +12,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from processors.datasets.windows import WindowSet, write_windows
+from processors.datasets.windows import UNLABELLED_CLASS, WindowSet, write_windows
 from streams.cli.clock import now_ms
 from streams.cli.detection_lines import parse_moment
 from streams.cli.terminal import make_console, spinning
@@ -76,6 +76,8 @@ def _print_set(out: Path, windows: WindowSet | None) -> None:
     console = make_console()
     console.print(f"{out}: {len(windows)} windows of {recordings} recordings")
     for name, (happens, not_, unknown) in _counts(windows).items():
+        if name == UNLABELLED_CLASS:
+            continue
         console.print(f"  {name}: in {happens}, not in {not_}, not known of {unknown}")
 
 

@@ -6,7 +6,7 @@ result, a file as `save_trained` writes it, begins a training with labels (`fusi
 """
 
 from processors.models.self_supervision.pretraining import Pretrained, pretrain
-from processors.models.self_supervision.run import LeftBehind, pretrain_into
+from processors.models.self_supervision.run import LeftBehind, RecordingsToCut, pretrain_into
 from processors.models.self_supervision.settings import PretrainingSettings
 
-__all__ = ["LeftBehind", "Pretrained", "PretrainingSettings", "pretrain", "pretrain_into"]
+__all__ = ["LeftBehind", "Pretrained", "PretrainingSettings", "RecordingsToCut", "pretrain", "pretrain_into"]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from processors.datasets.windows import WindowSet
+from processors.datasets.windows import UNLABELLED_CLASS, WindowSet
 from processors.errors import DatasetError
 from processors.models.feature_fusion.recipe import split_recordings
 from processors.models.fusion import FusionModel, FusionShape, Task, make_fusion
@@ -25,7 +25,6 @@ __all__ = ["Pretrained", "pretrain"]
 
 _VALIDATION_FOLDS: Final = 10
 _TASK: Final = "event"
-_NO_CLASS: Final = "unlabelled"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +67,7 @@ def pretrain(
     folds = max(2, min(_VALIDATION_FOLDS, len(np.unique(windows.recordings))))
     learned, judged = split_recordings(windows.recordings, folds, 0, settings.seed)
     torch.manual_seed(settings.seed)
-    tasks = (Task(_TASK, windows.classes or (_NO_CLASS,), is_exclusive=False),)
+    tasks = (Task(_TASK, windows.classes or (UNLABELLED_CLASS,), is_exclusive=False),)
     shape = FusionShape(
         modalities=dims, tasks=tasks, width=settings.width, dropout=settings.dropout, memory=settings.memory
     )

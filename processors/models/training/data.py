@@ -1,7 +1,7 @@
 """The windows of a training, from a file of them or from recordings, and the folder that they belong to."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,12 @@ from typing import Any
 from processors.datasets.recordings import LABELS_NAME, RecordingFolder, read_recordings
 from processors.datasets.windows import WindowSet, read_windows, write_windows
 from processors.errors import ModelError
+from processors.modality import Modality
 from processors.models.training.folder import DIGEST_SUFFIX, RunFolder
-from processors.models.training.plan import TrainingPlan
+from processors.models.training.plan import RecordingPlan, TrainingPlan
 from processors.models.training.recordings import ItemEncoder, ItemReader, digest_models, encode_recordings
 
-__all__ = ["RecordingTools", "Told", "TrainingData", "load_data", "load_windows"]
+__all__ = ["RecordingTools", "Told", "TrainingData", "load_data", "load_recordings", "load_windows"]
 
 Told = Callable[[str], None]
 """Is told what comes next."""
@@ -58,19 +59,46 @@ def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told) -> Training
     if not plan.data.is_dir():
         return load_windows(plan.data, plan.out, claim)
     recordings = read_recordings(plan.data, plan.classes or None, plan.modalities)
+    return load_recordings(recordings, plan.recordings, plan.modalities, plan.out, claim, tools, told)
+
+
+def load_recordings(
+    recordings: RecordingFolder,
+    cutting: RecordingPlan,
+    modalities: Sequence[Modality],
+    out: Path,
+    claim: Mapping[str, Any],
+    tools: RecordingTools,
+    told: Told,
+) -> TrainingData:
+    """Encode recordings for a training, once.
+
+    Args:
+        recordings: with labels or without.
+        cutting: how they become windows.
+        modalities: that are read.
+        out: folder of the training, where the windows are kept.
+        claim: what else the training is made of.
+        tools: for recordings.
+        told: is told which recording is next.
+
+    Raises:
+        DatasetError: a recording cannot be read.
+        ModelError: the folder holds a training of something else, or the encoders are not there.
+    """
     digest = _digest(recordings)
     made_of = {
-        "recordings": plan.recordings.model_dump(mode="json", exclude={"models"}),
+        "recordings": cutting.model_dump(mode="json", exclude={"models"}),
         "classes": recordings.classes,
-        "modalities": plan.modalities,
-        "data_sha256": digest,
-        "models_sha256": digest_models(plan.recordings.models),
+        "modalities": modalities,
+        f"data{DIGEST_SUFFIX}": digest,
+        f"models{DIGEST_SUFFIX}": digest_models(cutting.models),
     }
-    folder = RunFolder(plan.out, claim | made_of)
+    folder = RunFolder(out, {**claim, **made_of})
     if not folder.holds_windows(made_of):
-        encoder = tools.open_encoder(plan.recordings.models)
+        encoder = tools.open_encoder(cutting.models)
         part = folder.path / "part.npz"
-        write_windows(encode_recordings(recordings, plan.recordings, encoder, tools.read, told), part)
+        write_windows(encode_recordings(recordings, cutting, encoder, tools.read, told), part)
         folder.keep_windows(part, made_of)
     # Always as they were written, rounded to float16: training that goes on sees what it saw before.
     return TrainingData(read_windows(folder.windows), digest, folder)
@@ -111,8 +139,9 @@ def _digest(recordings: RecordingFolder) -> str:
         for path in recording.path.parent.iterdir()
         if path.is_file() and path.stem == recording.path.stem
     }
+    table = (folder / LABELS_NAME,) if recordings.is_labelled else ()
     digest = hashlib.sha256()
-    for path in (folder / LABELS_NAME, *sorted(media)):
+    for path in (*table, *sorted(media)):
         digest.update(f"{path.relative_to(folder)}\0".encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

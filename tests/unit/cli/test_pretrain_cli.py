@@ -117,3 +117,15 @@ def test_a_folder_in_brackets_is_named_whole(path, tmp_path):
     out = tmp_path / "run[x]"
     done = run("--data", path, "--out", out, *BRIEF)
     assert f"{out / 'pretrained.safetensors'} begins a training with labels" in done.stdout
+
+
+def test_what_is_about_recordings_or_the_store_is_refused_with_a_set_of_windows(path, tmp_path):
+    for words, told in (
+        (("--fps", 2), "are about recordings"),
+        (("--hop-ms", 100), "are about recordings"),
+        (("--since", "-10m"), "choose stored windows"),
+    ):
+        done = run("--data", path, "--out", tmp_path / "run", *words)
+        assert done.exit_code == 2
+        assert told in " ".join(done.stderr.replace("│", "").split())
+    assert run("--out", tmp_path / "run").exit_code == 2

@@ -118,3 +118,9 @@ def test_data_is_given_or_comes_from_the_store(write):
     done = run(write("both"), "--from-store")
     assert isinstance(done.exception, ConfigurationError)
     assert "the windows come from the store; leave out one of both" in str(done.exception)
+
+
+def test_what_chooses_stored_windows_is_refused_without_them(write):
+    done = run(write("both"), "--limit", 5)
+    assert done.exit_code == 2
+    assert "give --from-store, too" in " ".join(done.stderr.replace("│", "").split())

@@ -1,12 +1,24 @@
-import numpy as np
-import pytest
+import shutil
+import wave
+from fractions import Fraction
 
+import av
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from processors.datasets.recordings import TimedEvent, write_labels
 from processors.datasets.windows import TaskLabels, WindowItems, WindowSet
 from processors.modality import Modality
+from processors.models.encoders import text_weights_path
+from processors.models.skeleton import render_skeleton
 from processors.models.training.plan import TrainingPlan
 
 DIMS = {Modality.VIDEO: 6, Modality.AUDIO: 5, Modality.TRANSCRIPT: 4}
 CLASSES = ("crash", "alarm")
+SECONDS = 6
+RATE_HZ = 8_000
 
 
 @pytest.fixture
@@ -60,3 +72,68 @@ def plan(tmp_path):
         return TrainingPlan(**values)
 
     return plan
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Encoders of a few numbers each, in the files that a repository has."""
+    rng = np.random.default_rng(0)
+
+    def save(name, source, source_type, shape, axes, width, dim):
+        matrix = numpy_helper.from_array(rng.normal(size=(width, dim)).astype(np.float32), "matrix")
+        nodes = [
+            helper.make_node("Cast", [source], ["numbers"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["numbers", "axes"], ["means"], keepdims=int(width == 1)),
+            helper.make_node("MatMul", ["means", "matrix"], ["embedding"]),
+        ]
+        inputs = [helper.make_tensor_value_info(source, source_type, shape)]
+        if source == "input_ids":
+            inputs.append(helper.make_tensor_value_info("attention_mask", source_type, shape))
+        graph = helper.make_graph(
+            nodes,
+            name,
+            inputs,
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dim])],
+            [matrix, numpy_helper.from_array(np.array(axes, np.int64), "axes")],
+        )
+        path = tmp_path / "models" / name / "1" / "model.onnx"
+        path.parent.mkdir(parents=True)
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+
+    save("video_encoder", "frames", TensorProto.UINT8, ["n", 224, 224, 3], [1, 2], 3, 1280)
+    save("audio_encoder", "samples", TensorProto.FLOAT, ["n", 16000], [1], 1, 1280)
+    save("text_encoder_onnx", "input_ids", TensorProto.INT64, ["n", "t"], [1], 1, 8)
+    tokenizer = tmp_path / "models/text_tokenizer/1/tokenizer.json"
+    tokenizer.parent.mkdir(parents=True)
+    shutil.copy(text_weights_path() / "tokenizer.json", tokenizer)
+    skeleton = render_skeleton()
+    (tokenizer.parents[1] / "config.pbtxt").write_text(skeleton["text_tokenizer/config.pbtxt"])
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def yard(tmp_path):
+    """Four recordings: sound with subtitles, twice, sound alone, and a film; each event is loud, and bright."""
+    path = tmp_path / "yard"
+    path.mkdir()
+    moments = np.arange(SECONDS * RATE_HZ) / RATE_HZ
+    is_loud = (moments >= 2) & (moments < 4)
+    sound = (16_000 * is_loud).astype(np.int16)
+    for name in ("gate.wav", "door.wav", "roof.wav"):
+        with wave.open(str(path / name), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(RATE_HZ)
+            file.writeframes(sound.tobytes())
+    (path / "gate.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:03.000\nSomething fell down\n", encoding="utf-8")
+    shutil.copy(path / "gate.vtt", path / "door.vtt")
+    with av.open(str(path / "film.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=Fraction(5))
+        stream.width, stream.height = 64, 48
+        for number in range(5 * SECONDS):
+            shade = 250 if 10 <= number < 20 else 5
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), shade, np.uint8))))
+        container.mux(stream.encode(None))
+    crash = [TimedEvent("crash", 2000, 4000)]
+    write_labels(path, dict.fromkeys(("gate.wav", "door.wav", "roof.wav", "film.mp4"), crash))
+    return path
