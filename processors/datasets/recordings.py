@@ -7,6 +7,8 @@
 `labels.tsv` is what DCASE challenges and sed_eval use: columns `filename`, `onset`, `offset`, `event_label`, divided by
 tabs, times in seconds from the start of the recording. Recordings without a row are examples of nothing happening.
 Subtitles beside a recording, with its name and `.vtt` or `.srt`, are its transcript.
+
+Where nobody has labelled anything, the folder of media files is enough (`find_recordings`).
 """
 
 import csv
@@ -18,6 +20,7 @@ from typing import Final
 
 import av
 
+from processors.datasets.windows import UNLABELLED_CLASS
 from processors.errors import DatasetError
 from processors.modality import Modality
 
@@ -28,6 +31,7 @@ __all__ = [
     "RecordingFolder",
     "TimedEvent",
     "find_recording",
+    "find_recordings",
     "make_event",
     "read_events",
     "read_recordings",
@@ -76,11 +80,13 @@ class RecordingFolder:
         path: of the folder.
         classes: of its events, in order of name, or as they were asked for.
         recordings: in order of name.
+        is_labelled: whether somebody said what happens in them; otherwise nothing is known, not that nothing happens.
     """
 
     path: Path
     classes: tuple[str, ...]
     recordings: tuple[Recording, ...]
+    is_labelled: bool = True
 
 
 def read_recordings(
@@ -108,9 +114,7 @@ def read_recordings(
         (line, find_recording(name, folder, f"{table}:{line}"), event)
         for line, name, event in _read_rows(table, classes)
     ]
-    media = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES)
-    if not media:
-        raise DatasetError(f"{folder} holds no recording; expected files of {', '.join(sorted(MEDIA_SUFFIXES))}")
+    media = _find_media(folder)
     by_file: dict[Path, list[tuple[int, TimedEvent]]] = {}
     for line, path, event in rows:
         by_file.setdefault(path, []).append((line, event))
@@ -123,6 +127,26 @@ def read_recordings(
     if not counts:
         raise DatasetError(f"{table} names no event; there is nothing to learn")
     return RecordingFolder(folder, tuple(classes or sorted(counts)), recordings)
+
+
+def find_recordings(folder: Path) -> RecordingFolder:
+    """Look into a folder's media; a table of labels that lies there is not looked at.
+
+    Args:
+        folder: with media files, which may lie in folders of it.
+
+    Raises:
+        DatasetError: there is no media file, or one that is no recording.
+    """
+    recordings = tuple(_look_into(path, folder / LABELS_NAME, []) for path in _find_media(folder))
+    return RecordingFolder(folder, (UNLABELLED_CLASS,), recordings, is_labelled=False)
+
+
+def _find_media(folder: Path) -> list[Path]:
+    media = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES)
+    if not media:
+        raise DatasetError(f"{folder} holds no recording; expected files of {', '.join(sorted(MEDIA_SUFFIXES))}")
+    return media
 
 
 def read_events(table: Path, classes: Sequence[str] | None = None) -> dict[str, tuple[TimedEvent, ...]]:

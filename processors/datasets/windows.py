@@ -20,8 +20,19 @@ from processors.datasets._npz import NpzFile
 from processors.errors import DatasetError
 from processors.modality import Modality
 
-__all__ = ["TaskLabels", "WindowItems", "WindowSet", "as_written", "read_windows", "write_windows"]
+__all__ = [
+    "UNLABELLED_CLASS",
+    "TaskLabels",
+    "WindowItems",
+    "WindowSet",
+    "as_written",
+    "read_windows",
+    "write_windows",
+]
 
+
+UNLABELLED_CLASS: Final = "unlabelled"
+"""Stands for the classes of a set of which nobody has said anything; its labels are all NaN."""
 
 _CLASSES: Final = "classes_"
 _LABELS: Final = "labels_"

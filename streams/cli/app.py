@@ -4,9 +4,8 @@ import importlib
 import sys
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
+from streams.cli.terminal import headed, make_console
 from streams.errors import BraidError
 
 __all__ = ["command_line", "main"]
@@ -38,6 +37,7 @@ def command_line() -> typer.Typer:
         name="braid",
         help="Line up video, audio and transcripts in event time and turn them into detections that people can trust.",
         no_args_is_help=True,
+        rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -51,5 +51,5 @@ def main() -> None:
     try:
         command_line()()
     except BraidError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]braid:[/] {escape(str(error))}", highlight=False)
+        make_console(stderr=True).print(headed("braid", str(error), "bold red"))
         sys.exit(error.exit_code)

@@ -1,17 +1,17 @@
 """`braid baseline export`, `import` and `reset`: what was learned of a source as a file, and in place of another."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
-from rich.console import Console
 
 from processors.errors import ModelError
 from processors.normality import SourceBaseline
+from streams.cli.clock import now_ms
+from streams.cli.terminal import make_console
 from streams.errors import ConfigurationError
 from streams.local import with_local_addresses
 from streams.settings import Settings
@@ -150,7 +150,7 @@ async def _replace(
     for _ in range(_TRIES):
         stored = await store.baselines.read(source_id)
         about, state = make(stored)
-        about = about.model_copy(update={"written_ms": _now_ms()})
+        about = about.model_copy(update={"written_ms": now_ms()})
         if await store.baselines.replace(source_id, stored, about, state, forgets_lessons=forgets_lessons):
             return
     raise ConfigurationError(
@@ -173,15 +173,11 @@ def _named(models: Mapping[str, str]) -> str:
 
 def _in_store(settings: Settings, deed: Callable[[Store], Awaitable[T]]) -> T:
     async def run() -> T:
-        async with Store.connect(with_local_addresses(settings, needs={"redis"}), _now_ms) as store:
+        async with Store.connect(with_local_addresses(settings, needs={"redis"}), now_ms) as store:
             return await deed(store)
 
     return asyncio.run(run())
 
 
 def _say(line: str) -> None:
-    Console(highlight=False, soft_wrap=True).print(line, markup=False)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    make_console().print(line)

@@ -1,14 +1,14 @@
 """`braid baseline show`: for people as lines, for programs as JSON."""
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import typer
-from rich.console import Console
 
+from streams.cli.clock import now_ms
+from streams.cli.terminal import make_console
 from streams.local import with_local_addresses
 from streams.settings import Settings
 from streams.store import Store, StoredBaseline, StoredLesson
@@ -21,15 +21,15 @@ def show_baseline(settings: Settings, source_id: str, *, as_json: bool) -> bool:
     stored, lessons = asyncio.run(_read(settings, source_id))
     lessons = [each for each in lessons if not each.lesson.undone]
     if stored is None and not lessons:
-        _console(stderr=True).print(f"Nothing was learned of {source_id}.", markup=False)
+        make_console(stderr=True).print(f"Nothing was learned of {source_id}.")
         return False
     document = _document(source_id, stored, lessons)
     if as_json:
         typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         return True
-    console = _console()
+    console = make_console()
     for line in _lines(document):
-        console.print(line, markup=False)
+        console.print(line)
     return True
 
 
@@ -78,13 +78,5 @@ def _moment(at_ms: int) -> str:
 
 
 async def _read(settings: Settings, source_id: str) -> tuple[StoredBaseline | None, list[StoredLesson]]:
-    async with Store.connect(with_local_addresses(settings, needs={"redis"}), _now_ms) as store:
+    async with Store.connect(with_local_addresses(settings, needs={"redis"}), now_ms) as store:
         return await store.baselines.read(source_id), await store.baselines.lessons(source_id)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

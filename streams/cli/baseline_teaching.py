@@ -1,13 +1,12 @@
 """`braid baseline teach`: a person's word on a window, with the window's features."""
 
 import asyncio
-import time
 from typing import Literal
-
-from rich.console import Console
 
 from processors.normality import extract
 from streams.align import Window
+from streams.cli.clock import now_ms
+from streams.cli.terminal import make_console
 from streams.errors import ConfigurationError, PoisonItem
 from streams.labels.training_set import open_items
 from streams.local import with_local_addresses
@@ -47,10 +46,10 @@ def teach_and_print(
             "characters on one line",
             code="configuration.lesson",
         )
-    lesson = Lesson(taught_as=taught_as, undone=undo, author=author, at_ms=_now_ms())
+    lesson = Lesson(taught_as=taught_as, undone=undo, author=author, at_ms=now_ms())
     status = asyncio.run(_teach(settings, window_id, lesson))
     if status == "absent":
-        _console(stderr=True).print(f"{window_id} was not taught as {taught_as}.", markup=False)
+        make_console(stderr=True).print(f"{window_id} was not taught as {taught_as}.")
         return False
     if status == "full":
         source_id = window_id.partition("/")[0]
@@ -60,12 +59,12 @@ def teach_and_print(
             code="configuration.lesson",
         )
     said = f"{window_id} is no longer taught as {taught_as}" if undo else f"{window_id} is taught as {taught_as}"
-    _console().print(said, markup=False)
+    make_console().print(said)
     return True
 
 
 async def _teach(settings: Settings, window_id: str, lesson: Lesson) -> str:
-    async with Store.connect(with_local_addresses(settings, needs={"redis"}), _now_ms) as store:
+    async with Store.connect(with_local_addresses(settings, needs={"redis"}), now_ms) as store:
         features = b""
         if not lesson.undone:
             detection = await store.get(window_id)
@@ -97,11 +96,3 @@ async def _again(settings: Settings, detection: Detection) -> bytes:
         models = encoders_of(found, stored_items.encoder_names)
     fps = settings.for_source(detection.source_id).baseline.fps
     return KeptFeatures(models, extract(observe(window, found, fps))).to_bytes()
-
-
-def _console(*, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

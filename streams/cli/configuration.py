@@ -3,9 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from streams.cli.options import ConfigOption, read_settings
+from streams.cli.terminal import make_console
 from streams.settings.example import render_example
 
 __all__ = ["register"]
@@ -28,4 +28,4 @@ def check_config(
         typer.echo(render_example(), nl=False)
         return
     settings = read_settings(config)
-    Console(soft_wrap=True).print_json(settings.model_dump_json())
+    make_console().print_json(settings.model_dump_json())

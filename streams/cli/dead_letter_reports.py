@@ -1,7 +1,6 @@
 """Dead letters on the terminal: for people as lines, for programs as JSON."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from streams.cli.clock import now_ms
 from streams.cli.detection_lines import parse_moment
+from streams.cli.terminal import make_console
 from streams.dead_letters import BuriedLetter, DeadLetterFilter, DeadLetters, find_dead_letters, read_whole
 from streams.errors import ConfigurationError
 from streams.kafka_ranges import KafkaRanges
@@ -41,13 +41,13 @@ def print_letters(
         ConfigurationError: the time cannot be read, or there is no such topic.
         DependencyUnavailable: Kafka does not answer.
     """
-    since_ms = None if since is None else parse_moment(since, time.time_ns() // 10**6)
+    since_ms = None if since is None else parse_moment(since, now_ms())
     settings = with_local_addresses(settings, needs={"kafka"})
     found = asyncio.run(find_dead_letters(settings, wanted, since_ms=since_ms, limit=limit))
     if as_json:
         typer.echo(orjson.dumps([_as_json(buried) for buried in found.letters], option=orjson.OPT_INDENT_2))
     else:
-        out = _console()
+        out = make_console()
         for buried in found.letters:
             out.print(_line(buried))
     _say_rest(found, settings)
@@ -68,8 +68,8 @@ def print_letter(settings: Settings, letter_id: str, payload_file: Path | None, 
     if as_json:
         typer.echo(orjson.dumps(_as_json(buried), option=orjson.OPT_INDENT_2))
     else:
-        _console().print(_line(buried))
-        _console().print_json(orjson.dumps(_as_json(buried)).decode())
+        make_console().print(_line(buried))
+        make_console().print_json(orjson.dumps(_as_json(buried)).decode())
     if payload_file is None:
         return True
 
@@ -80,7 +80,7 @@ def print_letter(settings: Settings, letter_id: str, payload_file: Path | None, 
 
     payload = asyncio.run(read())
     if payload is None:
-        _console(stderr=True).print(f"Kafka no longer holds the payload of {letter_id}.", markup=False)
+        make_console(stderr=True).print(f"Kafka no longer holds the payload of {letter_id}.")
         return False
     try:
         payload_file.write_bytes(payload)
@@ -108,7 +108,7 @@ def replay_and_print(settings: Settings, letter_ids: Sequence[str], code: str | 
     from streams.worker.replay import open_replayer
 
     settings = with_local_addresses(settings)
-    out = _console()
+    out = make_console()
 
     async def run() -> bool:
         if letter_ids:
@@ -197,14 +197,14 @@ def _outcome(replayed: "Replayed") -> Text:
 
 
 def _say_rest(found: DeadLetters, settings: Settings) -> None:
-    notes = _console(stderr=True)
+    notes = make_console(stderr=True)
     if not found.letters:
         notes.print("No such dead letters.", style="dim")
     if found.left_out:
         notes.print(f"{found.left_out} older ones are left out.", style="dim")
     if found.strangers:
         topic = settings.kafka.topics.dead_letters
-        notes.print(f"{found.strangers} records of {topic} are no dead letters.", style="yellow", markup=False)
+        notes.print(f"{found.strangers} records of {topic} are no dead letters.", style="yellow")
 
 
 def _text(value: bytes | None) -> str | None:
@@ -214,7 +214,3 @@ def _text(value: bytes | None) -> str | None:
 def _printable(text: str) -> str:
     """Without what would steer a terminal: keys and messages hold what a stranger sent."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)

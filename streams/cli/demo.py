@@ -4,9 +4,9 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from streams.cli.options import ConfigOption, DataDirOption
+from streams.cli.terminal import make_console
 
 __all__ = ["register"]
 
@@ -33,7 +33,7 @@ def demo(
     from streams.cli.demo_screen import DemoScreen
     from streams.demo import DemoPlan, run_demo
 
-    screen = DemoScreen(Console(soft_wrap=True, highlight=False))
+    screen = DemoScreen(make_console())
     try:
         report = asyncio.run(run_demo(config, data_dir, DemoPlan(seed, duration, workers), screen))
     except KeyboardInterrupt:

@@ -1,10 +1,11 @@
 """What a person sees of the demonstration."""
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from streams.cli.detection_lines import detection_line
+from streams.cli.terminal import headed
 from streams.demo import DemoReport, EventOutcome
 from streams.local.state import StackState
 from streams.records import Detection
@@ -20,7 +21,7 @@ class DemoScreen:
 
     def say(self, text: str) -> None:
         """Print one line about what happens."""
-        self._console.print(f"[dim]demo:[/] {escape(text)}")
+        self._console.print(headed("demo", text))
 
     def stack_ready(self, state: StackState) -> None:
         """Print the addresses and a heading over the lines to come."""
@@ -28,8 +29,9 @@ class DemoScreen:
         running = [process.name for process in state.processes if process.name.startswith("worker")]
         self.say(f"{' and '.join(running)} are ready; each line below is an answer as it was stored:")
         self._console.print(
-            "[dim]stored at     source      window              event and probability   items of video, audio, "
-            "transcript; revision; delay[/]"
+            "stored at     source      window              event and probability   items of video, audio, "
+            "transcript; revision; delay",
+            style="dim",
         )
 
     def detection(self, detection: Detection) -> None:
@@ -56,8 +58,10 @@ class DemoScreen:
             items = ", ".join(
                 f"{modality} {source.covered[modality]} of {count}" for modality, count in source.sent.items()
             )
-            verdict = "[green]all covered[/]" if source.is_whole else "[bold red]NOT ALL COVERED[/]"
-            self._console.print(f"{source.source_id}: items in final windows against items sent: {items}: {verdict}")
+            verdict = ("all covered", "green") if source.is_whole else ("NOT ALL COVERED", "bold red")
+            self._console.print(
+                Text.assemble(f"{source.source_id}: items in final windows against items sent: {items}: ", verdict)
+            )
         self._console.print(
             f"windows: {report.windows}; revisions: {report.revisions}; from close to stored: median "
             f"{report.delay_quantile_ms(0.5):.0f} ms, p99 {report.delay_quantile_ms(0.99):.0f} ms"
@@ -70,9 +74,11 @@ class DemoScreen:
         )
 
 
-def _row(outcome: EventOutcome) -> tuple[str, str, str, str]:
+def _row(outcome: EventOutcome) -> tuple[str, str, str, Text]:
     event = outcome.event
-    verdict = f"[green]found[/] in {len(outcome.window_ids)} windows" if outcome.is_found else "[red]missed[/]"
+    verdict = Text("missed", "red")
+    if outcome.is_found:
+        verdict = Text.assemble(("found", "green"), f" in {len(outcome.window_ids)} windows")
     return (
         f"{event.start_ms / 1000:.1f} to {event.end_ms / 1000:.1f} s",
         event.event_class,

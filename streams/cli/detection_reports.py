@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import time
 
 import typer
-from rich.console import Console
 
+from streams.cli.clock import now_ms
 from streams.cli.detection_lines import detection_line, parse_moment
+from streams.cli.terminal import make_console
 from streams.detections import follow_detections
 from streams.local import with_local_addresses
 from streams.records import Detection
@@ -30,10 +30,10 @@ def follow(settings: Settings, source_id: str | None, *, as_json: bool, final_on
         KeyboardInterrupt: a person ended it.
     """
     settings = with_local_addresses(settings, needs={"kafka"})
-    out, notes = _console(), _console(stderr=True)
+    out, notes = make_console(), make_console(stderr=True)
 
     def say_ready() -> None:
-        notes.print(f"Following {settings.kafka.topics.detections}; Ctrl+C ends.", style="dim", markup=False)
+        notes.print(f"Following {settings.kafka.topics.detections}; Ctrl+C ends.", style="dim")
 
     async def run() -> None:
         async with contextlib.aclosing(follow_detections(settings, source_id, on_ready=say_ready)) as detections:
@@ -63,11 +63,11 @@ def print_stored(
     Raises:
         ConfigurationError: a time cannot be read.
     """
-    from_ms, to_ms = (None if text is None else parse_moment(text, _now_ms()) for text in span)
+    from_ms, to_ms = (None if text is None else parse_moment(text, now_ms()) for text in span)
     settings = with_local_addresses(settings, needs={"redis"})
 
     async def read() -> tuple[list[Detection], list[str]]:
-        async with Store.connect(settings, _now_ms) as store:
+        async with Store.connect(settings, now_ms) as store:
             found = await store.list_detections(source_id, from_ms, to_ms, limit, newest=from_ms is None)
             return found, [] if found else list(await store.sources())
 
@@ -75,12 +75,12 @@ def print_stored(
     if as_json:
         typer.echo("[" + ",\n".join(detection.to_json().decode() for detection in found) + "]")
     elif found:
-        out = _console()
+        out = make_console()
         for detection in found:
             out.print(detection_line(detection))
     else:
         known = f"Sources with detections: {', '.join(others)}" if others else "No source has any"
-        _console(stderr=True).print(f"No detections of {source_id} in that span. {known}.", markup=False)
+        make_console(stderr=True).print(f"No detections of {source_id} in that span. {known}.")
 
 
 def print_one(settings: Settings, detection_id: str, *, as_json: bool) -> bool:
@@ -92,25 +92,17 @@ def print_one(settings: Settings, detection_id: str, *, as_json: bool) -> bool:
     settings = with_local_addresses(settings, needs={"redis"})
 
     async def read() -> Detection | None:
-        async with Store.connect(settings, _now_ms) as store:
+        async with Store.connect(settings, now_ms) as store:
             return await store.get(detection_id)
 
     detection = asyncio.run(read())
     if detection is None:
-        _console(stderr=True).print(f"No detection {detection_id} is stored.", markup=False)
+        make_console(stderr=True).print(f"No detection {detection_id} is stored.")
         return False
     if as_json:
         typer.echo(detection.to_json())
     else:
-        out = _console()
+        out = make_console()
         out.print(detection_line(detection))
         out.print_json(detection.model_dump_json(by_alias=True, exclude={"embedding", "text_embedding"}))
     return True
-
-
-def _console(*, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from streams.cli.evaluation import JsonOption, find_or_build_models, mapped_errors
 from streams.cli.options import read_settings
+from streams.cli.terminal import print_markdown, say_steps
 
 __all__ = ["evaluate_anomalies"]
 
@@ -41,11 +40,7 @@ def evaluate_anomalies(
 
     Every figure is of stretches, things and sounds that were not learned. Five sources take some minutes.
     """
-    console = Console(stderr=True)
-
-    def say(step: str) -> None:
-        console.print(f"[dim]anomalies:[/] {step}", highlight=False)
-
+    say = say_steps("anomalies")
     settings = read_settings(None)
     with mapped_errors():
         from processors.models.evaluation.anomalies import OURS, STREAM, run_anomalies
@@ -68,4 +63,4 @@ def evaluate_anomalies(
         typer.echo(json.dumps({**reports[OURS].as_json(), "as_a_stream": reports[STREAM].as_json()}, indent=2))
     else:
         for title, report in (("Learned as recordings", reports[OURS]), ("Learned as a stream", reports[STREAM])):
-            Console().print(Markdown(f"## {title}\n\n{report.as_markdown()}"))
+            print_markdown(f"## {title}\n\n{report.as_markdown()}")

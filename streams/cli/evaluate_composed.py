@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from streams.cli.evaluation import (
     HtmlOption,
@@ -17,6 +16,7 @@ from streams.cli.evaluation import (
     write_page,
 )
 from streams.cli.options import read_settings
+from streams.cli.terminal import say_steps
 
 __all__ = ["evaluate_composed"]
 
@@ -55,11 +55,7 @@ def evaluate_composed(
     that training has seen, by name, are passed over.
     """
     refuse_two_forms(is_json=is_json, is_markdown=is_markdown)
-    console = Console(stderr=True)
-
-    def say(step: str) -> None:
-        console.print(f"[dim]composed:[/] {step}", highlight=False)
-
+    say = say_steps("composed")
     settings = read_settings(None)
     with mapped_errors():
         from processors.models.evaluation.composed_run import run_composed

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from streams.cli.evaluation import HtmlOption, JsonOption, mapped_errors, show_report, write_page
+from streams.cli.terminal import spinning
 
 if TYPE_CHECKING:
     from processors.models.evaluation.fusion import Comparison, OtherSetReport
@@ -82,5 +82,5 @@ def evaluate_missing(
 @contextmanager
 def _progress() -> Iterator[Any]:
     """Says on stderr what has been trained."""
-    with Console(stderr=True).status("training", spinner="dots") as status:
-        yield lambda what: status.update(f"trained {what}")
+    with spinning("training") as show:
+        yield lambda what: show(f"trained {what}")

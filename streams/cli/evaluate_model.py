@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from processors.modality import Modality
 from streams.cli.evaluation import (
     HtmlOption,
     JsonOption,
@@ -17,7 +17,8 @@ from streams.cli.evaluation import (
     show_report,
     write_page,
 )
-from streams.cli.train import make_tools
+from streams.cli.recordings import make_tools
+from streams.cli.terminal import say_steps
 from streams.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -54,11 +55,7 @@ def evaluate_model(
     Windows of a file bring no times, and --models, --size-ms, --hop-ms, --least-ms and --fps say nothing of them.
     """
     refuse_two_forms(is_json=is_json, is_markdown=is_markdown)
-    console = Console(stderr=True)
-
-    def say(step: str) -> None:
-        console.print(f"[dim]model:[/] {step}", highlight=False)
-
+    say = say_steps("model")
     given = {"models": models, "size_ms": size_ms, "hop_ms": hop_ms, "least_ms": least_ms, "fps": fps}
     chosen = {name: value for name, value in given.items() if value is not None}
     if chosen and data.is_file():
@@ -84,7 +81,7 @@ def evaluate_model(
                 )
             say(f"no facts.json beside {model}: what training has seen is not known")
         plan = _cut_as(RecordingPlan() if facts is None else facts.recordings, chosen)
-        tools = make_tools(trained.model.shape.modalities, plan.fps)
+        tools = make_tools(plan.fps, [Modality(name) for name in trained.model.shape.modalities])
         windows, source = load_judged(data, trained, plan, tools, say)
         evaluation = evaluate(
             trained,

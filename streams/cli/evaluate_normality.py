@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from streams.cli.evaluation import JsonOption, mapped_errors
 from streams.cli.options import read_settings
+from streams.cli.terminal import print_markdown
 from streams.errors import ConfigurationError
 
 __all__ = ["evaluate_budget", "evaluate_pvalues"]
@@ -35,7 +34,7 @@ def evaluate_budget(
     if is_json:
         typer.echo(json.dumps(budgets.as_json() | {"burst": bursts.as_json()}))
     else:
-        Console().print(Markdown(f"{budgets.as_markdown()}\n\n{bursts.as_markdown()}"))
+        print_markdown(f"{budgets.as_markdown()}\n\n{bursts.as_markdown()}")
 
 
 def evaluate_pvalues(
@@ -64,7 +63,7 @@ def evaluate_pvalues(
     if is_json:
         typer.echo(json.dumps(report.as_json()))
     else:
-        Console().print(Markdown(report.as_markdown()))
+        print_markdown(report.as_markdown())
 
 
 def _judge_clips(paths: list[Path], models: Path | None) -> dict[str, list[float]]:

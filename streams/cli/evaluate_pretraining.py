@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from streams.cli.evaluation import HtmlOption, JsonOption, mapped_errors, show_report, write_page
+from streams.cli.terminal import say_steps
 
 __all__ = ["evaluate_pretraining"]
 
@@ -21,11 +21,7 @@ def evaluate_pretraining(
     is_json: JsonOption = False,
 ) -> None:
     """Train with the labels of 5 %, 20 % and all recordings, after `braid pretrain` on all windows and without it."""
-    console = Console(stderr=True)
-
-    def say(step: str) -> None:
-        console.print(f"[dim]pretraining:[/] {step}", highlight=False)
-
+    say = say_steps("pretraining")
     with mapped_errors():
         from processors.datasets.windows import read_windows
         from processors.models.evaluation.pretraining import measure_pretraining

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from streams.cli.evaluation import HtmlOption, JsonOption, mapped_errors, write_page
+from streams.cli.terminal import say_steps
 
 __all__ = ["evaluate_sounds"]
 
@@ -41,11 +41,7 @@ def evaluate_sounds(
         raise typer.BadParameter("--transfer is about training; give --folds, too")
     if seeds > 1 and not folds:
         raise typer.BadParameter("--seeds is about training; give --folds, too")
-    console = Console(stderr=True)
-
-    def say(step: str) -> None:
-        console.print(f"[dim]sounds:[/] {step}", highlight=False)
-
+    say = say_steps("sounds")
     with mapped_errors():
         if folds:
             from processors.models.sound_training import RECIPE_TRANSFER, FoldSpread, judge_sound_folds

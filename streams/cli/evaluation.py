@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
+from streams.cli.terminal import print_markdown
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 
@@ -92,7 +91,7 @@ def show_report(report: Report, document: Mapping[str, Any], *, is_json: bool, i
     elif is_markdown:
         typer.echo(report.as_markdown(), nl=False)
     else:
-        Console().print(Markdown(report.as_markdown()))
+        print_markdown(report.as_markdown())
 
 
 def write_page(path: Path, page: str) -> None:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from processors.models.precision import Precision
 from streams.cli.evaluation import JsonOption, mapped_errors
+from streams.cli.terminal import print_markdown, say_steps
 from streams.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -70,11 +69,7 @@ def export(
         raise typer.BadParameter("half precision is made by `braid models build --precision fp16`")
     if encoder is not None and (calibration is None or prune is not None or precision is not Precision.INT8):
         raise typer.BadParameter("--encoder needs --calibration, and makes an eight-bit version only")
-    console = Console(stderr=True)
-
-    def say(step: str) -> None:
-        console.print(f"[dim]export:[/] {step}", highlight=False)
-
+    say = say_steps("export")
     with mapped_errors():
         if fusion is not None and data is not None:
             from processors.datasets.windows import read_windows
@@ -96,7 +91,7 @@ def export(
     if is_json:
         typer.echo(json.dumps(report.as_json()))
     else:
-        Console().print(Markdown(report.as_markdown()))
+        print_markdown(report.as_markdown())
 
 
 def _write(report: "ExportReport", out: Path) -> None:

@@ -6,11 +6,19 @@ from typing import Annotated
 import typer
 
 from streams.cli.options import ConfigOption, DataDirOption, read_settings
+from streams.cli.stored_windows import (
+    DEFAULT_GAP_S,
+    DEFAULT_LIMIT,
+    EarliestOption,
+    GapOption,
+    LimitOption,
+    SourceOption,
+    StoredChoice,
+)
 
 __all__ = ["register"]
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="SOURCE/START_MS/SIZE_MS, as in a detection's JSON.")]
-SourceOption = Annotated[str | None, typer.Option(help="Only this source's; without it, every source's.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
 
 label = typer.Typer(no_args_is_help=True, help="Say what happens in stored windows, and make training sets of it.")
@@ -96,16 +104,9 @@ def suggest(
 def export(
     out: Annotated[Path, typer.Argument(metavar="OUT.npz", dir_okay=False, help="The set; one that is there goes.")],
     source: SourceOption = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="T", help="Earliest start: RFC 3339, epoch ms, or before now, such as -10m.")
-    ] = None,
-    limit: Annotated[
-        int, typer.Option(min=1, max=5_000, help="At most so many windows, the newest; each takes half a megabyte.")
-    ] = 1_000,
-    gap_s: Annotated[
-        float,
-        typer.Option("--gap", metavar="SECONDS", min=0.001, help="So much time divides a source into recordings."),
-    ] = 60.0,
+    since: EarliestOption = None,
+    limit: LimitOption = DEFAULT_LIMIT,
+    gap_s: GapOption = DEFAULT_GAP_S,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -116,8 +117,7 @@ def export(
     Windows that cannot be had are counted, with the reason. Exits 1 when none can; nothing is written then.
     """
     from streams.cli.label_export import export_and_print
-    from streams.labels.training_set import Chosen
 
-    chosen = Chosen(source_id=source, limit=limit, gap_ms=round(gap_s * 1000))
-    if not export_and_print(read_settings(config, data_dir), chosen, since, out, as_json=as_json):
+    choice = StoredChoice(source=source, since=since, limit=limit, gap_s=gap_s)
+    if not export_and_print(read_settings(config, data_dir), choice.as_chosen(), since, out, as_json=as_json):
         raise typer.Exit(1)

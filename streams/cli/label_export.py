@@ -1,7 +1,6 @@
 """`braid label export` on the terminal: what is in the set, and what is not."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,8 +12,10 @@ import orjson
 import typer
 from rich.console import Console
 
-from processors.datasets.windows import WindowSet, write_windows
+from processors.datasets.windows import UNLABELLED_CLASS, WindowSet, write_windows
+from streams.cli.clock import now_ms
 from streams.cli.detection_lines import parse_moment
+from streams.cli.terminal import make_console, spinning
 from streams.errors import ConfigurationError
 from streams.labels.training_set import Chosen, LeftOut, collect_training_set
 from streams.local import with_local_addresses
@@ -39,12 +40,12 @@ def export_and_print(settings: Settings, chosen: Chosen, since: str | None, out:
             f"the set cannot be written to {out}; name a file that ends in .npz, in a folder that is there",
             code="configuration.label_export",
         )
-    since_ms = None if since is None else parse_moment(since, _now_ms())
-    notes = _console(stderr=True)
-    with notes.status("") as status:
+    since_ms = None if since is None else parse_moment(since, now_ms())
+    notes = make_console(stderr=True)
+    with spinning("") as show:
 
         def progress(done: int, total: int) -> None:
-            status.update(f"{done} of {total} windows encoded")
+            show(f"{done} of {total} windows encoded")
 
         made = asyncio.run(
             collect_training_set(with_local_addresses(settings), replace(chosen, since_ms=since_ms), progress)
@@ -69,21 +70,23 @@ def export_and_print(settings: Settings, chosen: Chosen, since: str | None, out:
 
 def _print_set(out: Path, windows: WindowSet | None) -> None:
     if windows is None:
-        _console(stderr=True).print("No window can be had: nothing was written.", style="red")
+        make_console(stderr=True).print("No window can be had: nothing was written.", style="red")
         return
     recordings = len(set(windows.recordings.tolist()))
-    console = _console()
-    console.print(f"{out}: {len(windows)} windows of {recordings} recordings", markup=False)
+    console = make_console()
+    console.print(f"{out}: {len(windows)} windows of {recordings} recordings")
     for name, (happens, not_, unknown) in _counts(windows).items():
-        console.print(f"  {name}: in {happens}, not in {not_}, not known of {unknown}", markup=False)
+        if name == UNLABELLED_CLASS:
+            continue
+        console.print(f"  {name}: in {happens}, not in {not_}, not known of {unknown}")
 
 
 def _print_left_out(notes: Console, left_out: Sequence[LeftOut]) -> None:
     for why, count in Counter(one.why for one in left_out).items():
         of_it = [one for one in left_out if one.why == why]
-        notes.print(f"{count} left out, {why.replace('_', ' ')}:", style="yellow", markup=False)
+        notes.print(f"{count} left out, {why.replace('_', ' ')}:", style="yellow")
         for one in of_it[:_SHOWN_OF_EACH_REASON]:
-            notes.print(f"  {one.window_id}: {one.message}", markup=False)
+            notes.print(f"  {one.window_id}: {one.message}")
         if count > _SHOWN_OF_EACH_REASON:
             notes.print("  …", style="dim")
 
@@ -105,11 +108,3 @@ def _counts(windows: WindowSet) -> dict[str, tuple[int, int, int]]:
         name: (int((column == 1).sum()), int((column == 0).sum()), int(np.isnan(column).sum()))
         for name, column in zip(windows.classes, windows.labels.T, strict=True)
     }
-
-
-def _console(*, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

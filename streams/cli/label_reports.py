@@ -1,18 +1,18 @@
 """Verdicts and suggestions on the terminal: for people as lines, for programs as JSON."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from processors.models.served import shipped_facts
+from streams.cli.clock import now_ms
 from streams.cli.detection_lines import detection_line, parse_moment
+from streams.cli.terminal import make_console
 from streams.inference import TritonServer, read_served
 from streams.labels.giving import NO_CLASS, give_verdict
 from streams.labels.suggesting import SuggestedWindow, Suggestions, suggest_windows
@@ -35,9 +35,9 @@ def set_and_print(
     """
 
     async def give(store: Store) -> Verdict:
-        return await give_verdict(store, window_id, classes, author=author, at_ms=_now_ms(), takes_new=takes_new)
+        return await give_verdict(store, window_id, classes, author=author, at_ms=now_ms(), takes_new=takes_new)
 
-    _console().print(_verdict_line(window_id, _in_store(settings, give)))
+    make_console().print(_verdict_line(window_id, _in_store(settings, give)))
 
 
 def unset_and_print(settings: Settings, window_id: str) -> bool:
@@ -47,9 +47,9 @@ def unset_and_print(settings: Settings, window_id: str) -> bool:
         ConfigurationError: the id is malformed.
     """
     if _in_store(settings, lambda store: store.verdicts.remove(window_id)):
-        _console().print(f"{window_id} has no verdict any more", markup=False)
+        make_console().print(f"{window_id} has no verdict any more")
         return True
-    _console(stderr=True).print(f"No verdict on {window_id} is stored.", markup=False)
+    make_console(stderr=True).print(f"No verdict on {window_id} is stored.")
     return False
 
 
@@ -68,9 +68,9 @@ def print_verdicts(settings: Settings, source_id: str | None, *, as_json: bool) 
         typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         return
     for window_id, verdict in found.items():
-        _console().print(_verdict_line(window_id, verdict))
+        make_console().print(_verdict_line(window_id, verdict))
     if not found:
-        _console(stderr=True).print("No verdicts.", style="dim")
+        make_console(stderr=True).print("No verdicts.", style="dim")
 
 
 def print_suggestions(
@@ -81,8 +81,8 @@ def print_suggestions(
     Raises:
         ConfigurationError: the time cannot be read.
     """
-    now_ms = _now_ms()
-    since_ms = now_ms - settings.retention.topics_s * 1000 if since is None else parse_moment(since, now_ms)
+    asked_ms = now_ms()
+    since_ms = asked_ms - settings.retention.topics_s * 1000 if since is None else parse_moment(since, asked_ms)
 
     async def look(store: Store) -> Suggestions:
         return await suggest_windows(store, source_id, since_ms, limit, await _thresholds(settings))
@@ -97,11 +97,11 @@ def print_suggestions(
         }
         typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         return
-    out, notes = _console(), _console(stderr=True)
+    out, notes = make_console(), make_console(stderr=True)
     for window in found.windows:
         out.print(detection_line(window.detection))
-        out.print(f"  {window.detection.id}", style="cyan", markup=False)
-        out.print(f"  {'; '.join(window.reasons)}", markup=False)
+        out.print(f"  {window.detection.id}", style="cyan")
+        out.print(f"  {'; '.join(window.reasons)}")
     notes.print(
         f"{found.weighed} windows weighed, {found.judged} with a verdict, {found.left_out} left out (not final, not "
         "answered, or answered by other models than the newest)",
@@ -150,15 +150,7 @@ def _verdict_line(window_id: str, verdict: Verdict) -> Text:
 
 def _in_store(settings: Settings, deed: Callable[[Store], Awaitable[T]]) -> T:
     async def run() -> T:
-        async with Store.connect(with_local_addresses(settings, needs={"redis"}), _now_ms) as store:
+        async with Store.connect(with_local_addresses(settings, needs={"redis"}), now_ms) as store:
             return await deed(store)
 
     return asyncio.run(run())
-
-
-def _console(*, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

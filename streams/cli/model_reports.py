@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from streams.cli.terminal import make_console
 from streams.local import with_local_addresses
 from streams.settings import Settings
 from streams.store import ModelVersions
@@ -27,20 +27,19 @@ def print_overview(settings: Settings, *, as_json: bool) -> None:
         document = {"models": [model.model_dump(mode="json") for model in models]}
         typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         return
-    out = _console()
+    out = make_console()
     out.print(_table(models))
     for model in models:
         if model.comparison is not None:
-            out.print(_comparison_line(model.name, model.comparison), markup=False)
+            out.print(_comparison_line(model.name, model.comparison))
 
 
 def deploy_version(settings: Settings, model: str, path: Path) -> None:
     """Deploy, and say what may follow."""
     version = _at_desk(settings, lambda desk: desk.deploy(model, path))
-    _console().print(
+    make_console().print(
         f"{model} {version} is loaded and does not answer yet. Compare it: braid models shadow {model} {version}; "
         f"make it live: braid models promote {model} {version}",
-        markup=False,
     )
 
 
@@ -58,16 +57,16 @@ def shadow_version(settings: Settings, model: str, version: int, *, off: bool) -
     """Begin or end a shadow."""
     if off:
         _at_desk(settings, lambda desk: desk.end_shadow(model, version))
-        _console().print(f"{model} {version} no longer answers beside the live version", markup=False)
+        make_console().print(f"{model} {version} no longer answers beside the live version")
         return
     versions = _at_desk(settings, lambda desk: desk.shadow(model, version))
-    _console().print(f"{model} {version} answers beside {versions.live}; see: braid models list", markup=False)
+    make_console().print(f"{model} {version} answers beside {versions.live}; see: braid models list")
 
 
 def remove_version(settings: Settings, model: str, version: int) -> None:
     """Remove a version."""
     _at_desk(settings, lambda desk: desk.remove(model, version))
-    _console().print(f"{model} {version} is removed", markup=False)
+    make_console().print(f"{model} {version} is removed")
 
 
 def _at_desk(settings: Settings, deed: Callable[[VersionDesk], Awaitable[T]]) -> T:
@@ -79,10 +78,9 @@ def _at_desk(settings: Settings, deed: Callable[[VersionDesk], Awaitable[T]]) ->
 
 
 def _say_live(model: str, versions: ModelVersions) -> None:
-    _console().print(
+    make_console().print(
         f"{model} {versions.live} is live: workers ask it from a second from now on"
         + (f"; back to {versions.before[-1]}: braid models rollback {model}" if versions.before else ""),
-        markup=False,
     )
 
 
@@ -109,7 +107,3 @@ def _comparison_line(model: str, found: ComparedVersions) -> str:
             f"most{where}; another event in {found.other_event_share:.1%}"
         )
     return f"{line}; {found.failed} failed, {found.skipped} skipped"
-
-
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)

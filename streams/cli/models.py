@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from processors.models.precision import Precision
 from streams.cli.options import ConfigOption, DataDirOption, read_settings
+from streams.cli.terminal import say_steps
 from streams.errors import ConfigurationError
 
 __all__ = ["register"]
@@ -51,16 +51,17 @@ def build(
     settings = read_settings(config, data_dir)
     folder = target or settings.data_dir / "models"
     plan = settings.models.plan if fusion is None else replace(settings.models.plan, fusion=fusion)
-    console = Console(stderr=True)
-
-    def say(step: str, number: int, steps: int) -> None:
-        console.print(f"[dim]models:[/] {step} ({number}/{steps})", highlight=False)
-
+    say = say_steps("models")
     try:
-        build_repository(folder, precision=precision or settings.models.precision, plan=plan, progress=say)
+        build_repository(
+            folder,
+            precision=precision or settings.models.precision,
+            plan=plan,
+            progress=lambda step, number, steps: say(f"{step} ({number}/{steps})"),
+        )
     except ModelError as error:
         raise ConfigurationError(str(error), code="configuration.models") from error
-    console.print(f"models: {folder} is ready; serve it with `braid up`, or with any Triton server")
+    say(f"{folder} is ready; serve it with `braid up`, or with any Triton server")
 
 
 @models.command("list")

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import cv2
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
 from processors.models.observing import ItemEncoders
 from streams.cli.evaluation import find_or_build_models, mapped_errors
+from streams.cli.terminal import headed, make_console, spinning
 from streams.inference.triton_encoders import TritonEncoders
 from streams.scoring.clips import find_clips
 from streams.scoring.run import ScoredWindow, Scoring, Told, score_clips
@@ -25,7 +25,6 @@ from streams.settings import Settings
 __all__ = ["ScoreRequest", "score_and_print"]
 
 _COLUMNS: Final = ("clip", "start_ms", "end_ms", "score", "anomaly_p", "parts", "states", "words")
-_SAY: Final = Console(stderr=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +74,12 @@ def score_and_print(settings: Settings, request: ScoreRequest) -> None:
             windows += 1
             unscored += scored.judgement is None
     if unscored:
-        _SAY.print(
-            f"[yellow]{unscored} of {windows} windows have no score:[/] an encoder answered something that is no "
-            "number; build the models again, or look at these windows"
+        make_console(stderr=True).print(
+            headed(
+                f"{unscored} of {windows} windows have no score",
+                "an encoder answered something that is no number; build the models again, or look at these windows",
+                "yellow",
+            )
         )
 
 
@@ -96,15 +98,16 @@ def _encoders(settings: Settings, request: ScoreRequest) -> Iterator[ItemEncoder
 
 
 def _find_models(settings: Settings, chosen: Path | None) -> Path:
-    with _SAY.status("finding the models") as status:
-        return find_or_build_models(settings, chosen, lambda step: status.update(f"building the models: {step}"))
+    with spinning("finding the models") as show:
+        return find_or_build_models(settings, chosen, lambda step: show(f"building the models: {step}"))
 
 
 @contextmanager
 def _progress() -> Iterator[Told]:
     """A bar per kind of work; without a terminal on stderr, nothing."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_SAY, disable=not _SAY.is_terminal, redirect_stdout=False) as progress:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    notes = make_console(stderr=True)
+    with Progress(*columns, console=notes, disable=not notes.is_terminal, redirect_stdout=False) as progress:
         tasks: dict[str, TaskID] = {}
 
         def told(what: str, made: int, total: int) -> None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from processors.modality import Modality
 from streams.cli.options import ConfigOption, DataDirOption, read_settings
+from streams.cli.terminal import headed, make_console
 from streams.errors import MediaError
 
 if TYPE_CHECKING:
@@ -88,16 +88,16 @@ def ingest_command(
     playing = Playing(pace=Pace(pace), loop=loop, start_ms=None if start_time is None else _parse_time(start_time))
     files = [open_media(path, video_stream=video_stream, modalities=options.modalities) for path in paths]
     settings = with_local_addresses(settings, needs={"kafka"})
-    notes = Console(stderr=True, soft_wrap=True, highlight=False)
+    notes = make_console(stderr=True)
     for hint in _hints(files, source, settings, playing):
-        notes.print(f"[yellow]note:[/] {escape(hint)}")
+        notes.print(headed("note", hint, "yellow"))
     sent = asyncio.run(_play(files, source, settings, options, playing, notes))
     if as_json:
-        Console(soft_wrap=True).print_json(data=asdict(sent))
+        make_console().print_json(data=asdict(sent))
     else:
-        Console(soft_wrap=True, highlight=False).print(_summary(sent))
+        make_console().print(_summary(sent))
     for warning in _warnings(sent):
-        notes.print(f"[bold yellow]warning:[/] {escape(warning)}")
+        notes.print(headed("warning", warning, "bold yellow"))
     if sent.stopped and not loop:
         raise typer.Exit(EXIT_INTERRUPTED)
     if not sent.is_whole:
@@ -143,12 +143,12 @@ def scene_command(
     except SceneError as error:
         raise MediaError(str(error), code="media.scene") from error
     files = write_scene(scene, out)
-    screen = Console(soft_wrap=True, highlight=False)
+    screen = make_console()
     for event in scene.labels.events:
         span = f"{event.start_ms / 1000:8.3f} to {event.end_ms / 1000:8.3f} s"
         screen.print(f"{span}  {event.event_class:<12} {', '.join(event.modalities)}")
-    screen.print(f"{escape(str(files.media))}, {escape(files.subtitles.name)}, {escape(files.labels.name)}")
-    screen.print(f"next: braid ingest {escape(str(files.media))} --source dock-1")
+    screen.print(f"{files.media}, {files.subtitles.name}, {files.labels.name}")
+    screen.print(f"next: braid ingest {files.media} --source dock-1")
 
 
 async def _play(
@@ -171,7 +171,7 @@ async def _play(
     for awaited in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(awaited, end_gently, awaited)
     with Progress(
-        TextColumn(escape(source_id)),
+        TextColumn(source_id, markup=False),
         BarColumn(),
         TextColumn("{task.fields[position]}"),
         TimeElapsedColumn(),

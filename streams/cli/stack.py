@@ -8,11 +8,10 @@ import signal
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from streams.cli.options import ConfigOption, DataDirOption, read_settings
+from streams.cli.terminal import headed, make_console
 from streams.local.state import StackState
 from streams.settings import Settings
 
@@ -53,10 +52,10 @@ def up(
     settings = read_settings(config, data_dir)
     pinned = {"kafka": kafka_port, "redis": redis_port, "triton-grpc": triton_port}
     plan = StackPlan(workers, config, {name: port for name, port in pinned.items() if port is not None})
-    console = Console(soft_wrap=True)
+    console = make_console()
 
     def say(text: str) -> None:
-        console.print(f"[dim]braid up:[/] {escape(text)}", highlight=False)
+        console.print(headed("braid up", text))
 
     say(f"starting in {settings.data_dir.absolute()}")
     supervisor = Supervisor(
@@ -73,7 +72,7 @@ def down(config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
     from streams.local.state import DataDirectory, end_strays
 
     directory = DataDirectory(read_settings(config, data_dir).data_dir)
-    console = Console(soft_wrap=True)
+    console = make_console()
     state = directory.read()
     if state is None:
         console.print(f"nothing runs in {directory.path}")
@@ -109,7 +108,7 @@ def status(
     if as_json:
         typer.echo(json.dumps(report))
     else:
-        Console(soft_wrap=True).print(_table(settings, report))
+        make_console().print(_table(settings, report))
     runs = state is not None and state.is_owned and all(entry["state"] == "running" for entry in report["processes"])
     raise typer.Exit(0 if runs else 1)
 
@@ -126,7 +125,7 @@ def create_topics(config: ConfigOption = None, data_dir: DataDirOption = None) -
         return await ensure_topics(settings), await check_topics(settings)
 
     created, partitions = asyncio.run(create())
-    Console(soft_wrap=True).print(
+    make_console().print(
         f"created {', '.join(created)}" if created else "all topics exist", f"({partitions} partitions each)"
     )
 

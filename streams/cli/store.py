@@ -1,13 +1,13 @@
 """`braid store`: the Redis that answers and positions are kept in."""
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
+from streams.cli.clock import now_ms
 from streams.cli.options import ConfigOption, DataDirOption, read_settings
+from streams.cli.terminal import make_console
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -50,7 +50,7 @@ def init(
 
     settings = with_local_addresses(read_settings(config, data_dir), needs={"kafka", "redis"})
     positions = asyncio.run(_begin(settings, from_committed=begin_from == "committed"))
-    Console(soft_wrap=True).print(
+    make_console().print(
         f"group {settings.kafka.group}: {len(positions)} partitions are read from "
         + ("Kafka's commit" if begin_from == "committed" else "the beginning")
     )
@@ -66,7 +66,7 @@ async def _begin(settings: "Settings", *, from_committed: bool) -> dict[int, dic
     positions: dict[int, dict[str, int]] = {number: {} for number in range(partitions)}
     if from_committed:
         positions = await read_committed_offsets(settings, partitions)
-    async with Store.connect(settings, lambda: time.time_ns() // 10**6) as connected:
+    async with Store.connect(settings, now_ms) as connected:
         await connected.check()
         if not await connected.begin_generation(settings.kafka.group, positions):
             raise ConfigurationError(

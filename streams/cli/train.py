@@ -2,31 +2,29 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from streams.cli.evaluation import JsonOption, mapped_errors
 from streams.cli.options import ConfigOption, DataDirOption, read_settings
+from streams.cli.recordings import make_tools
+from streams.cli.stored_windows import (
+    DEFAULT_GAP_S,
+    DEFAULT_LIMIT,
+    STORED_NAME,
+    EarliestOption,
+    GapOption,
+    LimitOption,
+    SourceOption,
+    StoredChoice,
+    collect_once,
+)
+from streams.cli.terminal import make_console, print_markdown, say_steps
 
-if TYPE_CHECKING:
-    from processors.modality import Modality
-    from processors.models.training.data import RecordingTools
-    from processors.models.training.recordings import ItemEncoder, RecordedItem
-
-__all__ = ["make_tools", "register"]
-
-_FROM_STORE = "from-store.npz"
-"""In the training's folder; collected once, so that a training that goes on learns from what it learned from."""
-
-_STORED_WINDOWS = 5_000
-_GAP_MS = 60_000
+__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +40,10 @@ def train(
     from_store: Annotated[
         bool, typer.Option("--from-store", help="Learn from stored windows with a verdict; see `braid label`.")
     ] = False,
+    source: SourceOption = None,
+    since: EarliestOption = None,
+    limit: LimitOption = DEFAULT_LIMIT,
+    gap_s: GapOption = DEFAULT_GAP_S,
     is_json: JsonOption = False,
     settings: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -49,7 +51,7 @@ def train(
     """Train a fusion model, calibrate it, and judge it by recordings that it has not seen.
 
     After a crash the same command goes on where it was, and ends with the same model. Needs `pip install
-    braid[train]`.
+    braid[train]`. --source, --since, --limit and --gap choose the windows of --from-store.
     """
     from streams.settings.training import load_plan, render_plan
 
@@ -58,69 +60,27 @@ def train(
         return
     if config is None:
         raise typer.BadParameter("name a configuration, or print one with --example", param_hint="CONFIG")
-    plan = load_plan(config, _FROM_STORE if from_store else None)
-    if from_store and not plan.data.exists():
-        plan.out.mkdir(parents=True, exist_ok=True)
-        _collect(plan.data, settings, data_dir)
-    console = Console(stderr=True)
+    choice = StoredChoice(source=source, since=since, limit=limit, gap_s=gap_s)
+    if not from_store:
+        choice.refuse_without_store()
+    plan = load_plan(config, STORED_NAME if from_store else None)
+    if from_store:
+        collect_once(plan.out, choice, read_settings(settings, data_dir))
+    console = make_console(stderr=True)
     with mapped_errors(), redirect_stdout(sys.stderr):  # the progress bar is drawn on stdout
         from processors.models.training.run import train as train_plan
 
         trained = train_plan(
             plan,
-            make_tools(plan.modalities, plan.recordings.fps),
-            told=lambda step: console.print(f"[dim]train:[/] {step}", highlight=False),
+            make_tools(plan.recordings.fps, plan.modalities),
+            told=say_steps("train"),
             is_shown=console.is_terminal,
         )
     if is_json:
         typer.echo(json.dumps({"fusion": str(trained.weights), **trained.report.document}))
         return
-    Console().print(Markdown(trained.report.markdown))
+    print_markdown(trained.report.markdown)
     console.print(
         f"train: {trained.weights} is ready. To serve it, set `models.fusion_file: {trained.weights}` and run "
-        "`braid models build`",
-        soft_wrap=True,
-        highlight=False,
+        "`braid models build`"
     )
-
-
-def _collect(out: Path, config: Path | None, data_dir: Path | None) -> None:
-    from streams.cli.label_export import export_and_print
-    from streams.labels.training_set import Chosen
-
-    chosen = Chosen(limit=_STORED_WINDOWS, gap_ms=_GAP_MS)
-    with redirect_stdout(sys.stderr):
-        is_written = export_and_print(read_settings(config, data_dir), chosen, None, out, as_json=False)
-    if not is_written:
-        raise typer.Exit(1)
-
-
-def make_tools(modalities: Iterable[str], fps: float) -> "RecordingTools":
-    """What reads media files as `braid ingest` does, and encodes their items as the pipeline does.
-
-    Args:
-        modalities: that are read.
-        fps: frames per second that are looked at.
-    """
-    from processors.modality import Modality
-    from processors.models.training.data import RecordingTools
-
-    wanted = frozenset(map(Modality, modalities))
-    return RecordingTools(read=lambda path: _read_items(path, wanted, Fraction(fps)), open_encoder=_open_encoder)
-
-
-def _read_items(path: Path, modalities: "frozenset[Modality]", fps: Fraction) -> "Iterator[RecordedItem]":
-    """The items of a media file, as `braid ingest` would send them."""
-    from processors.models.training.recordings import RecordedItem
-    from streams.ingest import ReadOptions, open_media, read_items
-
-    options = ReadOptions(fps=fps, modalities=modalities)
-    for record in read_items(open_media(path, modalities=modalities), options):
-        if not record.is_heartbeat:
-            yield RecordedItem(record.modality, record.start_ms, record.due_ms, record.payload)
-
-
-def _open_encoder(repository: Path) -> "ItemEncoder":
-    from processors.models.local_encoders import Encoders
-
-    return Encoders(repository)

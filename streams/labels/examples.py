@@ -1,4 +1,4 @@
-"""Windows with a verdict, put side by side as a set to learn from. No I/O."""
+"""Windows, with or without a verdict, put side by side as a set to learn from. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.datasets.stretches import stretches_of
-from processors.datasets.windows import WindowItems, WindowSet
+from processors.datasets.windows import UNLABELLED_CLASS, WindowItems, WindowSet
 from processors.modality import Modality
 from streams.store import Verdict
 from streams.worker.answer import FusionInputs, stack_inputs
@@ -24,14 +24,14 @@ class Example:
         source_id: whose window it is.
         start_ms: event time, epoch milliseconds.
         end_ms: exclusive.
-        verdict: on it.
+        verdict: on it; None where nobody has said anything, or it does not matter.
         inputs: as `fusion_inputs` lays them out.
     """
 
     source_id: str
     start_ms: int
     end_ms: int
-    verdict: Verdict
+    verdict: Verdict | None
     inputs: FusionInputs
 
 
@@ -44,8 +44,8 @@ def window_set(examples: Sequence[Example], gap_ms: int) -> WindowSet:
 
     Returns:
         The windows in that order. Its classes are all that were asked for, those of the newest verdict first; what a
-        verdict does not speak of is not known. A recording is named after its source and its beginning, a modality that
-        no window has is left out.
+        verdict does not speak of is not known. Without any verdict its class is `UNLABELLED_CLASS`. A recording is
+        named after its source and its beginning, a modality that no window has is left out.
     """
     classes = _classes(examples)
     begins_ms = _stretches(examples, gap_ms)
@@ -67,12 +67,12 @@ def window_set(examples: Sequence[Example], gap_ms: int) -> WindowSet:
 
 
 def _classes(examples: Sequence[Example]) -> tuple[str, ...]:
-    newest_first = sorted(examples, key=lambda example: -example.verdict.at_ms)
-    return tuple(dict.fromkeys(name for example in newest_first for name in example.verdict.asked))
+    verdicts = sorted((each.verdict for each in examples if each.verdict is not None), key=lambda one: -one.at_ms)
+    return tuple(dict.fromkeys(name for verdict in verdicts for name in verdict.asked)) or (UNLABELLED_CLASS,)
 
 
-def _labels(verdict: Verdict, classes: Sequence[str]) -> npt.NDArray[np.float32]:
-    known = {name: float(name in verdict.classes) for name in verdict.asked}
+def _labels(verdict: Verdict | None, classes: Sequence[str]) -> npt.NDArray[np.float32]:
+    known = {} if verdict is None else {name: float(name in verdict.classes) for name in verdict.asked}
     return np.array([known.get(name, np.nan) for name in classes], np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Make a set of windows to learn from out of stored windows, people's verdicts, and the records on Kafka.
+"""Make a set of windows to learn from out of stored windows, people's verdicts if wanted, and the records on Kafka.
 
 The records are fetched from where they lie, encoded by the encoders that are served now, and laid out as the worker
 lays them out for the fusion model: what is learned from is what will be asked. Where the fusion model takes items raw,
@@ -45,7 +45,7 @@ _WINDOWS_READ_AT_A_TIME = 100
 
 
 class Why(StrEnum):
-    """Why a window with a verdict is not in the set."""
+    """Why a window that is meant is not in the set."""
 
     EXPIRED = "expired"
     """Its answer is no longer stored, so where its records lie is not known."""
@@ -85,12 +85,14 @@ class Chosen:
         since_ms: earliest start, epoch milliseconds; None is unbounded.
         limit: how many at most, the newest.
         gap_ms: windows of a source with so much time between them are of different recordings.
+        judged: whether only windows with a verdict; otherwise all that are stored, of which nothing is said.
     """
 
     source_id: str | None = None
     since_ms: int | None = None
     limit: int
     gap_ms: int
+    judged: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,8 +124,12 @@ async def collect_training_set(
         DependencyUnavailable: Kafka, Redis or Triton does not answer.
     """
     async with Store.connect(settings, _wall_ms) as store:
-        meant, left_out = await _verdicts_meant(store, chosen)
-        answers = await _answers(store, list(meant))
+        if chosen.judged:
+            meant, left_out = await _verdicts_meant(store, chosen)
+            answers = await _answers(store, list(meant))
+        else:
+            answers = await _newest_answers(store, chosen)
+            meant, left_out = dict.fromkeys(answers), []
     examples: list[Example] = []
     fetchable: list[Detection] = []
     for window_id in meant:
@@ -146,7 +152,17 @@ async def collect_training_set(
     return TrainingSet(window_set(examples, chosen.gap_ms) if examples else None, tuple(left_out))
 
 
-async def _verdicts_meant(store: Store, chosen: Chosen) -> tuple[dict[str, Verdict], list[LeftOut]]:
+async def _newest_answers(store: Store, chosen: Chosen) -> dict[str, Detection]:
+    """Window id -> answer, in order of source and start: the newest ones of all that are meant."""
+    found: list[Detection] = []
+    for source_id in [chosen.source_id] if chosen.source_id is not None else sorted(await store.sources()):
+        found += await store.list_detections(source_id, chosen.since_ms, limit=chosen.limit, newest=True)
+        newest = sorted(found, key=lambda detection: detection.start_ms, reverse=True)[: chosen.limit]
+        found = sorted(newest, key=lambda detection: (detection.source_id, detection.start_ms))
+    return {detection.id: detection for detection in found}
+
+
+async def _verdicts_meant(store: Store, chosen: Chosen) -> tuple[dict[str, Verdict | None], list[LeftOut]]:
     """Window id -> verdict, in order of source and start; and what goes beyond the limit."""
     sources = [chosen.source_id] if chosen.source_id is not None else await store.verdicts.sources()
     found: dict[str, Verdict] = {}

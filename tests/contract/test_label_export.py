@@ -40,6 +40,13 @@ async def left_out(settings, window_id, **chosen):
     return {one.window_id: one.why for one in made.left_out}
 
 
+async def test_without_verdicts_every_stored_window_is_meant_up_to_the_newest(settings, judged):
+    found = await left_out(settings, judged[0], judged=False)
+    assert found == dict(zip(judged[:3], [Why.EMPTY, Why.EMPTY, Why.NOT_FINAL], strict=True))
+    assert list(await left_out(settings, judged[0], judged=False, limit=2)) == judged[1:3]
+    assert list(await left_out(settings, judged[0], judged=False, since_ms=NOW_MS + 4000)) == judged[2:3]
+
+
 async def test_each_window_that_cannot_be_had_is_named_with_its_reason(settings, judged):
     reasons = [Why.EMPTY, Why.EMPTY, Why.NOT_FINAL, Why.EXPIRED]
     assert await left_out(settings, judged[0]) == dict(zip(judged, reasons, strict=True))

@@ -1,9 +1,11 @@
 """Command line of the training: see the package's docstring for the exact command."""
 
 import argparse
+import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,7 @@ _MEMBERS: Final = (
     FitSettings(swapped_shares=(0.05, 0.2, 0.05), seed=1),
 )
 """They trust their modalities to a different degree."""
+_DIGEST_LENGTH: Final = 16
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -49,10 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     held = _make(validation, _VALIDATION_SEEDS, 1)
     classes = tuple(training.sounds.events)
     parts = (StreamWindows(learned, classes), StreamWindows(held, classes))
+    material = digest_examples(*parts)
     members = []
     for number, settings in enumerate(_MEMBERS):
         _log.info("member %d of %d", number + 1, len(_MEMBERS))
-        checkpoints = options.cache / "checkpoints" / str(number)
+        checkpoints = options.cache / "checkpoints" / name_checkpoints(number, settings, classes, material)
         members.append(fit_composed(*parts, classes, settings, checkpoints))
         calibrate_composed(members[-1], held)
     model = Ensemble(members).eval()
@@ -87,6 +91,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         json.dumps(facts, indent=1) + "\n", encoding="utf-8"
     )
     _log.info("%s", report.as_markdown())
+
+
+def digest_examples(*parts: StreamWindows) -> str:
+    """SHA-256 over all that is learned from and chosen by, as the network is given it."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{len(part)} streams".encode())
+        for number in range(len(part)):
+            for tensor in part[number]:
+                digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+                digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def name_checkpoints(number: int, settings: FitSettings, classes: Sequence[str], material: str) -> str:
+    """A folder of its own for each training: one of other settings or streams does not go on with these checkpoints.
+
+    Args:
+        number: of the member.
+        settings: its own.
+        classes: in the order of the answers.
+        material: digest of its examples.
+    """
+    made_of = json.dumps({"settings": asdict(settings), "classes": list(classes), "material": material})
+    return f"{number}-{hashlib.sha256(made_of.encode()).hexdigest()[:_DIGEST_LENGTH]}"
 
 
 def _make(source: StreamSource, seeds: range, versions: int) -> list[EncodedStream]:

@@ -6,6 +6,7 @@ result, a file as `save_trained` writes it, begins a training with labels (`fusi
 """
 
 from processors.models.self_supervision.pretraining import Pretrained, pretrain
+from processors.models.self_supervision.run import LeftBehind, RecordingsToCut, pretrain_into
 from processors.models.self_supervision.settings import PretrainingSettings
 
-__all__ = ["Pretrained", "PretrainingSettings", "pretrain"]
+__all__ = ["LeftBehind", "Pretrained", "PretrainingSettings", "RecordingsToCut", "pretrain", "pretrain_into"]

@@ -1,5 +1,6 @@
 """The training without labels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from processors.datasets.windows import WindowSet
+from processors.datasets.windows import UNLABELLED_CLASS, WindowSet
 from processors.errors import DatasetError
 from processors.models.feature_fusion.recipe import split_recordings
 from processors.models.fusion import FusionModel, FusionShape, Task, make_fusion
@@ -24,7 +25,6 @@ __all__ = ["Pretrained", "pretrain"]
 
 _VALIDATION_FOLDS: Final = 10
 _TASK: Final = "event"
-_NO_CLASS: Final = "unlabelled"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,13 +42,21 @@ class Pretrained:
     losses: dict[str, float]
 
 
-def pretrain(windows: WindowSet, settings: PretrainingSettings, folder: Path, *, is_shown: bool = False) -> Pretrained:
+def pretrain(
+    windows: WindowSet,
+    settings: PretrainingSettings,
+    folder: Path,
+    *,
+    begun: Callable[[], None] = lambda: None,
+    is_shown: bool = False,
+) -> Pretrained:
     """Train a fusion model on windows; no label is looked at.
 
     Args:
         windows: of at least two recordings.
         settings: how.
         folder: of the checkpoints; training goes on from what it finds there.
+        begun: called before the first step, when the windows and settings are known to be usable.
         is_shown: whether a progress bar is drawn.
 
     Raises:
@@ -59,7 +67,7 @@ def pretrain(windows: WindowSet, settings: PretrainingSettings, folder: Path, *,
     folds = max(2, min(_VALIDATION_FOLDS, len(np.unique(windows.recordings))))
     learned, judged = split_recordings(windows.recordings, folds, 0, settings.seed)
     torch.manual_seed(settings.seed)
-    tasks = (Task(_TASK, windows.classes or (_NO_CLASS,), is_exclusive=False),)
+    tasks = (Task(_TASK, windows.classes or (UNLABELLED_CLASS,), is_exclusive=False),)
     shape = FusionShape(
         modalities=dims, tasks=tasks, width=settings.width, dropout=settings.dropout, memory=settings.memory
     )
@@ -78,6 +86,7 @@ def pretrain(windows: WindowSet, settings: PretrainingSettings, folder: Path, *,
     training, validation = (
         TensorDataset(*(tensor[torch.from_numpy(rows)] for tensor in tensors)) for rows in (learned, judged)
     )
+    begun()
     fit(
         module,
         training,

@@ -1,10 +1,15 @@
 """How to learn without labels."""
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
 from processors.errors import ModelError
 
 __all__ = ["PretrainingSettings"]
+
+_WIDTH_STEP: Final = 4
+"""Tokens are cut into as many heads of attention."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +55,14 @@ class PretrainingSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.contrastive_weight < 0 or self.masked_weight < 0 or not self.contrastive_weight + self.masked_weight:
+        weights = (self.contrastive_weight, self.masked_weight)
+        if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
             raise ModelError(
                 f"pre-training with weights {self.contrastive_weight} (contrastive) and {self.masked_weight} (masked); "
-                "expected neither below 0 and one above"
+                "expected finite numbers, neither below 0 and one above"
             )
+        if self.width < 1 or self.width % _WIDTH_STEP:
+            raise ModelError(f"pre-training with width {self.width}; expected a multiple of {_WIDTH_STEP}, such as 128")
         if not 0 < self.masked_share < 1 or not 0 <= self.masked_modality_share < 1 or self.batch_size < 2:
             raise ModelError(
                 f"pre-training with masked_share {self.masked_share}, masked_modality_share "

@@ -8,10 +8,14 @@ from typing import Any, Final
 
 from processors.errors import ModelError
 
-__all__ = ["RunFolder"]
+__all__ = ["DIGEST_SUFFIX", "RunFolder"]
+
+DIGEST_SUFFIX: Final = "_sha256"
+"""Of the keys of a claim whose value is a digest."""
 
 _CLAIM: Final = "run.json"
 _WINDOWS_CLAIM: Final = "windows.json"
+_SHOWN: Final = (str, int, float)
 
 
 class RunFolder:
@@ -30,6 +34,11 @@ class RunFolder:
         self._claim = json.loads(json.dumps(claim))
         path.mkdir(parents=True, exist_ok=True)
         found = self._read(_CLAIM)
+        if found is None and self.checkpoints.exists():
+            raise ModelError(
+                f"{self.checkpoints} is there, but no {_CLAIM} that says what was learned from; name another folder "
+                "(`out`), or remove this one"
+            )
         if found is not None and (different := sorted(_differences(found, self._claim))):
             raise ModelError(
                 f"{path} holds a training with another {', '.join(different)}; name another folder (`out`), or remove "
@@ -88,11 +97,15 @@ def _as_text(tree: Mapping[str, Any]) -> str:
 
 
 def _differences(found: Any, own: Any, path: tuple[str, ...] = ()) -> list[str]:
-    """The keys, dotted, in which two trees differ."""
+    """The keys, dotted, in which two trees differ, with both values where they tell a person something."""
     if isinstance(found, dict) and isinstance(own, dict):
         return [
             key
             for name in found.keys() | own.keys()
             for key in _differences(found.get(name), own.get(name), (*path, name))
         ]
-    return [] if found == own else [".".join(path) or "content"]
+    if found == own:
+        return []
+    key = ".".join(path) or "content"
+    is_shown = isinstance(found, _SHOWN) and isinstance(own, _SHOWN) and not key.endswith(DIGEST_SUFFIX)
+    return [f"{key} ({json.dumps(found)} there, {json.dumps(own)} now)" if is_shown else key]

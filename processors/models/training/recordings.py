@@ -1,4 +1,4 @@
-"""Labelled recordings to windows: items as ingest makes them, encoded as the pipeline encodes them."""
+"""Recordings to windows: items as ingest makes them, encoded as the pipeline encodes them."""
 
 import hashlib
 from collections import defaultdict
@@ -75,7 +75,7 @@ def encode_recordings(
     """Cut every recording into windows. One that is shorter than a window is a window.
 
     Args:
-        folder: with labels.
+        folder: with labels, or with none, of which nobody knows anything.
         plan: sizes.
         encoder: of the items.
         read: of the media files.
@@ -91,7 +91,10 @@ def encode_recordings(
             window_ms = (start_ms, start_ms + plan.size_ms)
             names.append(name)
             starts_ms.append(start_ms)
-            labels.append(_label(recording, folder.classes, window_ms, plan.least_ms))
+            if folder.is_labelled:
+                labels.append(_label(recording, folder.classes, window_ms, plan.least_ms))
+            else:
+                labels.append(np.full(len(folder.classes), np.nan, np.float32))
             for modality, (embeddings, spans_ms) in items.items():
                 is_inside = find_inside(spans_ms, window_ms)
                 packed[modality].append(

@@ -83,14 +83,14 @@ def test_a_training_killed_in_the_middle_ends_with_the_same_model(write):
 
 
 def test_json_is_one_document_and_the_next_step_is_told_elsewhere(write):
-    path = write("out", loop={"epochs": 1})
+    path = write("out[x]", loop={"epochs": 1})
     done = run(path, "--json")
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert document["fusion"] == str(path.with_suffix("") / "fusion.safetensors")
     assert set(document["tasks"]["event"]["classes"]) == {"crash"}
     told = run(path)
-    assert "models.fusion_file: " in told.stderr
+    assert f"models.fusion_file: {document['fusion']}" in told.stderr
     assert "braid models build" in told.stderr
 
 
@@ -118,3 +118,9 @@ def test_data_is_given_or_comes_from_the_store(write):
     done = run(write("both"), "--from-store")
     assert isinstance(done.exception, ConfigurationError)
     assert "the windows come from the store; leave out one of both" in str(done.exception)
+
+
+def test_what_chooses_stored_windows_is_refused_without_them(write):
+    done = run(write("both"), "--limit", 5)
+    assert done.exit_code == 2
+    assert "give --from-store, too" in " ".join(done.stderr.replace("│", "").split())

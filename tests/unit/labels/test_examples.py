@@ -1,9 +1,11 @@
 """Sets made of verdicts: what is known is written, what is not stays open, and recordings lie apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from processors.datasets.windows import read_windows, write_windows
+from processors.datasets.windows import UNLABELLED_CLASS, read_windows, write_windows
 from processors.modality import Modality
 from processors.models.spec import EMBEDDING_DIMS, MAX_ITEMS
 from streams.labels.examples import Example, window_set
@@ -39,6 +41,15 @@ def test_classes_that_were_asked_for_are_known_and_others_are_not():
     )
     assert made.classes == ("alarm", "smoke", "crash"), "the order of the newest verdict's"
     np.testing.assert_array_equal(made.labels, [[0, np.nan, 1], [0, 0, 0], [np.nan, 1, np.nan]])
+
+
+def test_without_a_verdict_nothing_is_known():
+    unjudged = [replace(example(start_ms), verdict=None) for start_ms in (0, 2000)]
+    made = window_set(unjudged, 60_000)
+    assert made.classes == (UNLABELLED_CLASS,)
+    assert np.isnan(made.labels).all()
+    some = window_set([example(4000, ("crash",)), *unjudged], 60_000)
+    np.testing.assert_array_equal(some.labels, [[1, 0], [np.nan, np.nan], [np.nan, np.nan]])
 
 
 def test_a_recording_is_a_stretch_of_one_source_and_windows_begin_in_it():

@@ -9,6 +9,7 @@ from processors.errors import ModelError
 from processors.modality import Modality
 from processors.models.composed.encoding import EncodedStream
 from processors.models.composed.windows import pack_window, window_starts_ms
+from processors.models.composed_training.__main__ import digest_examples, name_checkpoints
 from processors.models.composed_training.choosing import calibrate_composed, choose_decoding
 from processors.models.composed_training.fitting import FitSettings, StreamWindows, fit_composed
 from processors.models.fusion_training.scenes import Items
@@ -83,6 +84,23 @@ def test_training_learns_what_its_streams_show_and_is_chosen_for(streams: list[E
 def _with_crow(stream: EncodedStream) -> EncodedStream:
     crow = Happening("crow", 9000, 11_000, (Modality.TRANSCRIPT,), 0)
     return EncodedStream("crow", stream.duration_ms, stream.items, (*stream.events, crow))
+
+
+def test_checkpoints_belong_to_one_set_of_streams_and_settings(streams: list[EncodedStream]) -> None:
+    learned, held = StreamWindows(streams[:2], _CLASSES), StreamWindows(streams[2:], _CLASSES)
+    settings = FitSettings(width=8, epochs=1)
+    material = digest_examples(learned, held)
+    name = name_checkpoints(0, settings, _CLASSES, material)
+    assert name == name_checkpoints(0, FitSettings(width=8, epochs=1), _CLASSES, digest_examples(learned, held))
+    crow = StreamWindows([*streams[2:3], _with_crow(streams[3])], _CLASSES)
+    others = {
+        name_checkpoints(1, settings, _CLASSES, material),
+        name_checkpoints(0, FitSettings(width=8, epochs=2), _CLASSES, material),
+        name_checkpoints(0, settings, _CLASSES[::-1], material),
+        name_checkpoints(0, settings, _CLASSES, digest_examples(held, learned)),
+        name_checkpoints(0, settings, _CLASSES, digest_examples(learned, crow)),
+    }
+    assert len(others - {name}) == 5
 
 
 def test_a_kind_that_does_not_pool_is_refused(streams: list[EncodedStream], tmp_path: Path) -> None:

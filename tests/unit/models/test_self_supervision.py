@@ -253,3 +253,18 @@ def test_pairs_of_modalities_are_all_taken():
     tokens = torch.randn(2, 3, 4, requires_grad=True)
     loss(tokens, present, ~torch.eye(2, dtype=torch.bool)).backward()
     assert all(tokens.grad[:, row].abs().sum() > 0 for row, _ in itertools.product(range(3), range(1)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"contrastive_weight": math.inf}, "expected finite numbers"),
+        ({"masked_weight": math.nan}, "expected finite numbers"),
+        ({"contrastive_weight": 0.0, "masked_weight": 0.0}, "neither below 0 and one above"),
+        ({"width": 0}, "expected a multiple of 4"),
+        ({"width": 18}, "expected a multiple of 4"),
+    ],
+)
+def test_settings_that_no_training_can_use_are_refused(changes, told):
+    with pytest.raises(ModelError, match=told):
+        replace(SETTINGS, **changes)

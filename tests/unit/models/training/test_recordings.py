@@ -13,7 +13,7 @@ from processors.models.local_encoders import Encoders
 from processors.models.training.data import RecordingTools, load_data
 from processors.models.training.plan import RecordingPlan, TrainingPlan
 from processors.models.training.recordings import RecordedItem, encode_recordings
-from streams.cli.train import make_tools
+from streams.cli.recordings import make_tools
 
 PLAN = RecordingPlan(size_ms=4000, hop_ms=2000, least_ms=1000)
 
@@ -108,7 +108,7 @@ def test_media_files_become_windows_once(yard, repository, tmp_path):
         opened.append(path)
         return Encoders(path)
 
-    tools = RecordingTools(make_tools(plan.modalities, plan.recordings.fps).read, open_encoder)
+    tools = RecordingTools(make_tools(plan.recordings.fps, plan.modalities).read, open_encoder)
     data = load_data(plan, tools, lambda _step: None)
     made = data.windows
     assert sorted(set(made.recordings)) == ["door.wav", "film.mp4", "gate.wav", "roof.wav"]

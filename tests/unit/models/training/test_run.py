@@ -124,7 +124,9 @@ def test_a_folder_belongs_to_one_training(windows, plan, run):
     left = {path.name: path.read_bytes() for path in wanted.out.iterdir() if path.is_file()}
     run(made, wanted)
     assert {path.name: path.read_bytes() for path in wanted.out.iterdir() if path.is_file()} == left
-    with pytest.raises(ModelError, match=r"another configuration\.loop\.epochs, configuration\.seed; name another"):
+    with pytest.raises(
+        ModelError, match=r"loop\.epochs \(1 there, 2 now\), configuration\.seed \(0 there, 1 now\); name another"
+    ):
         run(made, plan(loop={"epochs": 2}, seed=1))
     with pytest.raises(ModelError, match="another data_sha256"):
         run(windows(seed=1), wanted)
