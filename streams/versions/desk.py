@@ -75,9 +75,9 @@ class VersionDesk:
                 await self._control.load(model)
                 await self._have_answered(client, number)
             except BraidError as error:
-                await self._take_back(folder, number)
+                left = await self._take_back(folder, number)
                 raise _refusal(
-                    f"version {number} of {model} was not deployed: {error}; version {versions.live} serves on"
+                    f"version {number} of {model} was not deployed: {error}; version {versions.live} serves on{left}"
                 ) from error
         await self._change(model, lambda now: now.among(versions_of(folder)).deployed(number, own))
         return number
@@ -234,15 +234,17 @@ class VersionDesk:
         await client.check(version)
         await client.infer(client.spec.sample(), _OUTPUTS, version)
 
-    async def _take_back(self, folder: Path, version: int) -> None:
-        """Remove a version that does not work; that Triton still knows of it harms nobody."""
-        _as_configuration(partial(remove_version, folder, version))
+    async def _take_back(self, folder: Path, version: int) -> str:
+        """Remove a version that does not work, and say what of it is left; that Triton still knows it harms nobody."""
+        try:
+            remove_version(folder, version)
+        except ModelError as error:
+            return f"; remove its folder, or Triton loads it when it starts again: {error}"
         try:
             await self._control.load(folder.name)
         except BraidError as error:
-            raise _refusal(
-                f"version {version} of {folder.name} was removed again, but Triton could not be told: {error}"
-            ) from error
+            return f"; its folder was removed again, but Triton could not be told, restart it before the next: {error}"
+        return ""
 
     async def _refuse_unloaded(self, model: str, version: int) -> None:
         self._refuse_unswappable(model)
