@@ -3,10 +3,13 @@
 import asyncio
 import json
 import os
+import resource
 import shutil
+import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -18,17 +21,20 @@ from onnx import TensorProto, helper
 from processors.models.export import export_model
 from processors.models.fusion import load_fusion
 from processors.models.repository import versions_of
+from processors.models.served import shipped_facts
 from processors.models.skeleton import write_skeleton
 from processors.models.spec import FUSION
 from streams.inference import ModelClient, TritonServer
 from streams.local.state import StackState
 from streams.settings import ModelSettings, Settings
 from streams.store import LiveModels, ModelVersions, Store
+from tests.integration.pipeline.stubs import held, next_stub, stubs_of, until_it_computes, virtual_bytes
 
 DEADLINE_S = 60.0
 TAKEN_UP_WITHIN_MS = 2_000
-COMMAND_S = 60.0
+COMMAND_S = 180.0
 SECONDS, SPEED = 210, 3.0
+BALLAST_BYTES = 400_000_000
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +76,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network.head.bias += 1.0
     path = tmp_path_factory.mktemp("trained") / "trained.onnx"
     export_model(network, FUSION, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fusion network as it is, with thresholds of its own: anything is a crowd's panic, and nothing else."""
+    spec = replace(shipped_facts(), thresholds={"crowd_panic": 0.0}).make_specs()["fusion"]
+    path = tmp_path_factory.mktemp("lenient") / "lenient.onnx"
+    export_model(load_fusion(), spec, path)
     return path
 
 
@@ -245,3 +260,129 @@ async def test_a_folder_brings_its_external_data_and_a_version_can_be_removed_ag
 
     assert (await fusion())["versions"] == before
     assert new["version"] not in versions_of(repository / "fusion")
+
+
+async def test_a_version_with_thresholds_of_its_own_is_judged_by_them_as_a_shadow_and_acted_on_by_them_when_live(
+    start_worker, until_ready, scripted, send, finals, done, fusion, lenient
+):
+    await done("deploy", "fusion", str(lenient))
+    new = (await fusion())["versions"][-1]
+    assert new["thresholds"] == {"crowd_panic": 0.0}
+    assert f"fusion {new['version']} has thresholds of its own: crowd_panic from 0 on" in await done("list")
+    await done("shadow", "fusion", str(new["version"]))
+    worker = start_worker()
+    await until_ready(worker)
+
+    first = scripted("before", 1_700_000_000_000, 6)
+    await send([first])
+    before = await finals(first)
+    async with asyncio.timeout(DEADLINE_S):
+        while (await fusion())["comparison"]["answers"] < len(before):
+            pass
+    compared = (await fusion())["comparison"]
+    listed = await done("list", "--differences")
+    await done("promote", "fusion", str(new["version"]))
+    async with asyncio.timeout(DEADLINE_S):
+        while await asyncio.to_thread(worker.probe, "/metrics") is None or not live_in(worker, new["version"]):
+            await asyncio.sleep(0.1)
+    second = scripted("after", 1_700_000_000_000, 6)
+    await send([second])
+    after = await finals(second)
+
+    assert {(each.models["fusion"], each.event) for each in after.values()} == {(str(new["version"]), "crowd_panic")}
+    assert {each.models["fusion"] for each in before.values()} == {"1"}
+    assert "crowd_panic" not in {each.event for each in before.values()}
+    assert compared["other_event_share"] == 1.0
+    told = {each["window_id"]: each for each in compared["differences"]}
+    assert told
+    assert told.keys() <= {each.id for each in before.values()}
+    assert {each["shadow_event"] for each in told.values()} == {"crowd_panic"}
+    assert all(window_id in listed for window_id in told)
+    assert worker.stop() == 0, worker.output
+
+
+def live_in(worker, version: int) -> bool:
+    """Whether a worker says that it asks this version."""
+    return f'braid_model_version{{model="fusion"}} {float(version)}' in worker.probe("/metrics")[1]
+
+
+@pytest.fixture
+def triton(stack: StackState) -> int:
+    """Process id of this module's Triton."""
+    [pid] = [process.pid for process in stack.processes if process.name == "triton"]
+    assert pid is not None
+    return pid
+
+
+@pytest.fixture
+async def answered(triton_grpc: str) -> AsyncIterator[Callable[[], int]]:
+    """Asks version 1 again and again, which must answer each time; says how often it did."""
+    count = 0
+
+    async def ask() -> None:
+        nonlocal count
+        async with ModelClient(TritonServer(triton_grpc), FUSION, timeout_s=10) as client:
+            while True:
+                await client.infer(FUSION.sample(), ["probabilities"], 1)
+                count += 1
+                await asyncio.sleep(0.02)
+
+    asking = asyncio.create_task(ask())
+    yield lambda: count
+    assert not asking.done(), asking.exception()
+    asking.cancel()
+
+
+@pytest.fixture
+def heavy(trained: Path, tmp_path: Path) -> Iterator[Path]:
+    """The trained network with a constant that nobody needs and that must be read all the same."""
+    path = tmp_path / "heavy.onnx"
+    model = onnx.load(trained)
+    ballast = helper.make_tensor("ballast", TensorProto.UINT8, [BALLAST_BYTES], bytes(BALLAST_BYTES), raw=True)
+    model.graph.initializer.append(ballast)
+    onnx.save(model, path)
+    yield path
+    path.unlink()
+
+
+async def assert_refused_and_as_before(deploying, before, fusion, repository, folders, answered) -> str:
+    """What was said; the live version has answered before, meanwhile and after."""
+    so_far = answered()
+    code, _, said = await deploying
+    assert code == 2
+    assert "version 1 serves on" in said
+    assert versions_of(repository / "fusion") == folders
+    assert (await fusion())["versions"] == before
+    assert answered() > so_far
+    return said
+
+
+async def test_a_version_for_which_there_is_no_memory_is_refused_and_the_live_one_serves_on(
+    repository, triton, braid, fusion, heavy, answered
+):
+    before, folders, others = (await fusion())["versions"], versions_of(repository / "fusion"), stubs_of(triton)
+    deploying = asyncio.create_task(braid("deploy", "fusion", str(heavy)))
+    pid = await next_stub(triton, others)
+    with held(pid, triton):
+        await until_it_computes(pid)
+        limit = virtual_bytes(pid) + BALLAST_BYTES // 2
+        resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+
+    said = await assert_refused_and_as_before(deploying, before, fusion, repository, folders, answered)
+
+    assert "bad_alloc" in said or "MemoryError" in said or "memory" in said
+
+
+async def test_a_version_whose_process_is_killed_while_it_loads_is_refused_and_the_live_one_serves_on(
+    repository, triton, braid, fusion, heavy, answered
+):
+    before, folders, others = (await fusion())["versions"], versions_of(repository / "fusion"), stubs_of(triton)
+    deploying = asyncio.create_task(braid("deploy", "fusion", str(heavy)))
+    pid = await next_stub(triton, others)
+    with held(pid, triton) as process:
+        await until_it_computes(pid)
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+
+    said = await assert_refused_and_as_before(deploying, before, fusion, repository, folders, answered)
+
+    assert "Stub process" in said
