@@ -8,7 +8,7 @@ from typing import TypeVar
 import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from streams.local import with_local_addresses
@@ -114,7 +114,9 @@ def _thresholds_line(model: str, version: int, thresholds: Mapping[str, float]) 
 def _differences(found: ComparedVersions) -> Table:
     """The windows that the shadow answered most differently."""
     names = (f"by {found.live}", f"by {found.shadow}", f"told by {found.live}", f"told by {found.shadow}")
-    table = Table("window", "class", *names, box=None, pad_edge=False)
+    # An id that is cut to the width of a terminal, or of a pipe, names no window.
+    longest = max((len(window.window_id) for window in found.differences), default=0)
+    table = Table(Column("window", no_wrap=True, min_width=longest), "class", *names, box=None, pad_edge=False)
     for window in found.differences:
         table.add_row(
             Text(window.window_id),

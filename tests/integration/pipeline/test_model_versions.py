@@ -3,12 +3,10 @@
 import asyncio
 import json
 import os
-import resource
 import shutil
-import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,13 +26,11 @@ from streams.inference import ModelClient, TritonServer
 from streams.local.state import StackState
 from streams.settings import ModelSettings, Settings
 from streams.store import LiveModels, ModelVersions, Store
-from tests.integration.pipeline.stubs import held, next_stub, stubs_of, until_it_computes, virtual_bytes
 
 DEADLINE_S = 60.0
 TAKEN_UP_WITHIN_MS = 2_000
 COMMAND_S = 180.0
 SECONDS, SPEED = 210, 3.0
-BALLAST_BYTES = 400_000_000
 
 
 @pytest.fixture(scope="module")
@@ -304,85 +300,3 @@ async def test_a_version_with_thresholds_of_its_own_is_judged_by_them_as_a_shado
 def live_in(worker, version: int) -> bool:
     """Whether a worker says that it asks this version."""
     return f'braid_model_version{{model="fusion"}} {float(version)}' in worker.probe("/metrics")[1]
-
-
-@pytest.fixture
-def triton(stack: StackState) -> int:
-    """Process id of this module's Triton."""
-    [pid] = [process.pid for process in stack.processes if process.name == "triton"]
-    assert pid is not None
-    return pid
-
-
-@pytest.fixture
-async def answered(triton_grpc: str) -> AsyncIterator[Callable[[], int]]:
-    """Asks version 1 again and again, which must answer each time; says how often it did."""
-    count = 0
-
-    async def ask() -> None:
-        nonlocal count
-        async with ModelClient(TritonServer(triton_grpc), FUSION, timeout_s=10) as client:
-            while True:
-                await client.infer(FUSION.sample(), ["probabilities"], 1)
-                count += 1
-                await asyncio.sleep(0.02)
-
-    asking = asyncio.create_task(ask())
-    yield lambda: count
-    assert not asking.done(), asking.exception()
-    asking.cancel()
-
-
-@pytest.fixture
-def heavy(trained: Path, tmp_path: Path) -> Iterator[Path]:
-    """The trained network with a constant that nobody needs and that must be read all the same."""
-    path = tmp_path / "heavy.onnx"
-    model = onnx.load(trained)
-    ballast = helper.make_tensor("ballast", TensorProto.UINT8, [BALLAST_BYTES], bytes(BALLAST_BYTES), raw=True)
-    model.graph.initializer.append(ballast)
-    onnx.save(model, path)
-    yield path
-    path.unlink()
-
-
-async def assert_refused_and_as_before(deploying, before, fusion, repository, folders, answered) -> str:
-    """What was said; the live version has answered before, meanwhile and after."""
-    so_far = answered()
-    code, _, said = await deploying
-    assert code == 2
-    assert "version 1 serves on" in said
-    assert versions_of(repository / "fusion") == folders
-    assert (await fusion())["versions"] == before
-    assert answered() > so_far
-    return said
-
-
-async def test_a_version_for_which_there_is_no_memory_is_refused_and_the_live_one_serves_on(
-    repository, triton, braid, fusion, heavy, answered
-):
-    before, folders, others = (await fusion())["versions"], versions_of(repository / "fusion"), stubs_of(triton)
-    deploying = asyncio.create_task(braid("deploy", "fusion", str(heavy)))
-    pid = await next_stub(triton, others)
-    with held(pid, triton):
-        await until_it_computes(pid)
-        limit = virtual_bytes(pid) + BALLAST_BYTES // 2
-        resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
-
-    said = await assert_refused_and_as_before(deploying, before, fusion, repository, folders, answered)
-
-    assert "bad_alloc" in said or "MemoryError" in said or "memory" in said
-
-
-async def test_a_version_whose_process_is_killed_while_it_loads_is_refused_and_the_live_one_serves_on(
-    repository, triton, braid, fusion, heavy, answered
-):
-    before, folders, others = (await fusion())["versions"], versions_of(repository / "fusion"), stubs_of(triton)
-    deploying = asyncio.create_task(braid("deploy", "fusion", str(heavy)))
-    pid = await next_stub(triton, others)
-    with held(pid, triton) as process:
-        await until_it_computes(pid)
-        signal.pidfd_send_signal(process, signal.SIGKILL)
-
-    said = await assert_refused_and_as_before(deploying, before, fusion, repository, folders, answered)
-
-    assert "Stub process" in said

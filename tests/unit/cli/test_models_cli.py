@@ -148,6 +148,14 @@ def test_the_windows_that_differ_are_listed_on_request_with_what_each_version_to
     assert not any("0.8750" in line for line in run(tmp_path, "list").stdout.splitlines())
 
 
+def test_an_id_is_shown_whole_however_narrow_the_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    window = DIFFERING.model_copy(update={"window_id": f"{'s' * 100}/1700000000000/4000"})
+    compared = ComparedVersions.of(1, 3, Comparison(answers=1, differing=(window,)))
+    model_reports._console().print(model_reports._differences(compared))
+    assert window.window_id in capsys.readouterr().out
+
+
 def test_a_shadow_that_has_answered_nothing_yet_has_no_differences():
     compared = ComparedVersions.of(1, 3, Comparison(failed=2))
     assert (compared.mean_difference, compared.max_difference, compared.other_event_share) == (None, None, None)
