@@ -52,6 +52,9 @@ def render_config(spec: ModelSpec) -> str:
     if spec.steps:
         lines += _block("ensemble_scheduling", _steps(spec))
     else:
+        if spec.accelerator is not None:
+            accelerator = f'gpu_execution_accelerator {{ name: "{spec.accelerator}" }}'
+            lines += _block("optimization", _block("execution_accelerators", [accelerator]))
         lines += _block("instance_group", [f"count: {spec.instance_count}", f"kind: {spec.instance_kind}"])
         lines += _block("model_warmup", _warm_up(spec))
     return _HEADER + "\n".join(lines) + "\n"

@@ -19,6 +19,8 @@ class Device(StrEnum):
     """On the GPUs of the server, if it has any."""
     GPU = "gpu"
     """On GPUs; a server without one refuses the model."""
+    TENSORRT = "tensorrt"
+    """On GPUs, by TensorRT as far as it knows a graph's operators, by CUDA for the rest."""
     CPU = "cpu"
     """On the CPU, also where there is a GPU."""
 

@@ -5,7 +5,7 @@ classes, needs no other worker.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -27,7 +27,15 @@ from processors.models.spec import (
     raw_items,
 )
 
-__all__ = ["MAX_REQUEST_BYTES", "THRESHOLDS", "ServedFacts", "read_items", "read_parameters", "shipped_facts"]
+__all__ = [
+    "MAX_REQUEST_BYTES",
+    "THRESHOLDS",
+    "ServedFacts",
+    "read_items",
+    "read_parameters",
+    "read_thresholds",
+    "shipped_facts",
+]
 
 MAX_REQUEST_BYTES: Final = 64_000_000
 """What one request to the fusion model may hold: Triton's Python backend copies it through shared memory."""
@@ -70,13 +78,7 @@ class ServedFacts:
             raise ModelError(
                 f"the classes are {list(self.classes)}; expected at least one, each a line of text, all different"
             )
-        if not self.thresholds or not all(
-            name in self.classes and 0 <= threshold <= 1 for name, threshold in self.thresholds.items()
-        ):
-            raise ModelError(
-                f"the thresholds are {dict(self.thresholds)}; expected at least one, each between 0 and 1, of the "
-                f"classes {', '.join(self.classes)}"
-            )
+        _check_thresholds(self.thresholds, self.classes)
         if self.max_batch < 1 or self.window_bytes > MAX_REQUEST_BYTES:
             raise ModelError(
                 f"the fusion model takes {self.max_batch} windows of {self.window_bytes:,} bytes in a request; "
@@ -181,12 +183,39 @@ def read_parameters(
         ModelError: a parameter is missing or is not what it must be; says what was got and what is expected.
     """
     classes = _parse(parameters, _CLASSES, list, "a JSON list of classes")
-    thresholds = _parse(parameters, THRESHOLDS, dict, "a JSON object of numbers by class")
     if not all(isinstance(name, str) for name in classes):
         raise ModelError(f"the parameter `{_CLASSES}` is {json.dumps(classes)}; expected a JSON list of texts")
+    return ServedFacts(dims, tuple(classes), _thresholds_in(parameters), raw, max_batch)
+
+
+def read_thresholds(text: str, classes: Sequence[str]) -> Mapping[str, float]:
+    """Read the thresholds that a graph carries.
+
+    Args:
+        text: a JSON object of numbers by class.
+        classes: that the graph answers.
+
+    Raises:
+        ModelError: it is something else, there is no threshold, or one is of no class or does not lie between 0 and 1.
+    """
+    thresholds = _thresholds_in({THRESHOLDS: text})
+    _check_thresholds(thresholds, classes)
+    return thresholds
+
+
+def _thresholds_in(parameters: Mapping[str, str]) -> Mapping[str, float]:
+    thresholds: dict[str, float] = _parse(parameters, THRESHOLDS, dict, "a JSON object of numbers by class")
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in thresholds.values()):
         raise ModelError(f"the parameter `{THRESHOLDS}` is {json.dumps(thresholds)}; expected a number for each class")
-    return ServedFacts(dims, tuple(classes), thresholds, raw, max_batch)
+    return thresholds
+
+
+def _check_thresholds(thresholds: Mapping[str, float], classes: Sequence[str]) -> None:
+    if not thresholds or not all(name in classes and 0 <= threshold <= 1 for name, threshold in thresholds.items()):
+        raise ModelError(
+            f"the thresholds are {dict(thresholds)}; expected at least one, each between 0 and 1, of the classes "
+            f"{', '.join(classes)}"
+        )
 
 
 def _parse(parameters: Mapping[str, str], name: str, kind: type[Any], said: str) -> Any:

@@ -5,7 +5,7 @@ Needs onnxruntime (the extras `local` and `train` bring it), which is loaded onl
 
 import importlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +13,18 @@ from typing import Any, Final
 import numpy as np
 
 from processors.errors import ModelError
+from processors.models.served import read_thresholds
 from processors.models.spec import ModelSpec
 
-__all__ = ["CLASSES_PROPERTY", "THRESHOLDS_PROPERTY", "Signature", "Tensor", "check_graph", "read_graph"]
+__all__ = [
+    "CLASSES_PROPERTY",
+    "THRESHOLDS_PROPERTY",
+    "Signature",
+    "Tensor",
+    "check_graph",
+    "read_graph",
+    "thresholds_of",
+]
 
 CLASSES_PROPERTY: Final = "braid.classes"
 """Metadata of an ONNX file that name what its labelled output is of, as a JSON list."""
@@ -143,6 +152,29 @@ def read_graph(path: Path) -> tuple[Signature, dict[str, str]]:
     """
     session = _open(path)
     return _signature(session, path), dict(session.get_modelmeta().custom_metadata_map)
+
+
+def thresholds_of(path: Path, spec: ModelSpec) -> Mapping[str, float] | None:
+    """From which probability on a class is an event, where an ONNX file says so itself.
+
+    Args:
+        path: the file.
+        spec: whose labels are the classes.
+
+    Returns:
+        Event class -> probability; None where the file says nothing of it.
+
+    Raises:
+        ModelError: onnxruntime is missing, the file is not a model, or what it says cannot be.
+    """
+    text = _open(path).get_modelmeta().custom_metadata_map.get(THRESHOLDS_PROPERTY)
+    if text is None:
+        return None
+    classes = [name for labels in spec.labels.values() for name in labels]
+    try:
+        return read_thresholds(text, classes)
+    except ModelError as error:
+        raise ModelError(f"{path}: {THRESHOLDS_PROPERTY} in its metadata: {error}") from error
 
 
 def _signature(session: Any, path: Path) -> Signature:

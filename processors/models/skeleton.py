@@ -22,7 +22,7 @@ __all__ = ["render_skeleton", "write_skeleton"]
 _ONE: Final = Instances()
 
 _KINDS: Final[Mapping[Device, Literal["KIND_AUTO", "KIND_CPU", "KIND_GPU"]]] = MappingProxyType(
-    {Device.AUTO: "KIND_AUTO", Device.CPU: "KIND_CPU", Device.GPU: "KIND_GPU"}
+    {Device.AUTO: "KIND_AUTO", Device.CPU: "KIND_CPU", Device.GPU: "KIND_GPU", Device.TENSORRT: "KIND_GPU"}
 )
 
 
@@ -64,7 +64,12 @@ def write_skeleton(target: Path, facts: ServedFacts | None = None, instances: In
 def _place(spec: ModelSpec, instances: Instances) -> ModelSpec:
     if spec.backend != "onnxruntime":
         return spec
-    return replace(spec, instance_count=instances.count, instance_kind=_KINDS[instances.device])
+    return replace(
+        spec,
+        instance_count=instances.count,
+        instance_kind=_KINDS[instances.device],
+        accelerator="tensorrt" if instances.device is Device.TENSORRT else None,
+    )
 
 
 def _render_readme(spec: ModelSpec, card: str) -> str:

@@ -181,6 +181,7 @@ class ModelSpec:
         batching: dynamic batching; None where the parts of an ensemble do it.
         instance_kind: `KIND_AUTO` is a GPU where the server has one, otherwise the CPU.
         instance_count: copies that answer at the same time, on each GPU or on the CPU.
+        accelerator: what runs the graph on a GPU in place of CUDA; None for CUDA.
         steps: the models of an ensemble, in order.
         labels: output name -> what the elements of its last dimension are called; at most one output.
         parameters: settings that the model itself reads.
@@ -197,6 +198,7 @@ class ModelSpec:
     batching: DynamicBatching | None = field(default_factory=DynamicBatching)
     instance_kind: Literal["KIND_AUTO", "KIND_CPU", "KIND_GPU"] = "KIND_AUTO"
     instance_count: int = 1
+    accelerator: Literal["tensorrt"] | None = None
     steps: tuple[EnsembleStep, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=_nothing)
     parameters: Mapping[str, str] = field(default_factory=_nothing)

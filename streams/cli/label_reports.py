@@ -85,7 +85,7 @@ def print_suggestions(
     since_ms = asked_ms - settings.retention.topics_s * 1000 if since is None else parse_moment(since, asked_ms)
 
     async def look(store: Store) -> Suggestions:
-        return await suggest_windows(store, source_id, since_ms, limit, await _thresholds(settings))
+        return await suggest_windows(store, source_id, since_ms, limit, await _thresholds(settings, store))
 
     found = _in_store(settings, look)
     if as_json:
@@ -109,13 +109,19 @@ def print_suggestions(
     )
 
 
-async def _thresholds(settings: Settings) -> Mapping[str, float]:
-    """Those of the model that Triton serves; where no Triton is known, those of the shipped one."""
+async def _thresholds(settings: Settings, store: Store) -> Mapping[str, float]:
+    """The live version's own, else the served repository's; where no Triton is known, the shipped ones."""
+    name = settings.models.fusion
+    stored = await store.read_models(settings.kafka.group)
+    if stored is not None and name in stored.models:
+        versions = stored.models[name]
+        if versions.live in versions.thresholds:
+            return versions.thresholds[versions.live]
     settings = with_local_addresses(settings, needs=())
     if settings.triton.grpc is None:
         return shipped_facts().thresholds
     server = TritonServer(settings.triton.grpc)
-    return (await read_served(server, settings.models.fusion, timeout_s=settings.triton.timeout_s)).thresholds
+    return (await read_served(server, name, timeout_s=settings.triton.timeout_s)).thresholds
 
 
 def _suggestion(window: SuggestedWindow) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Versions of models on the terminal: for people as a table, for programs as JSON."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import orjson
 import typer
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from streams.cli.terminal import make_console
 from streams.local import with_local_addresses
@@ -20,8 +21,8 @@ __all__ = ["deploy_version", "print_overview", "promote_version", "remove_versio
 T = TypeVar("T")
 
 
-def print_overview(settings: Settings, *, as_json: bool) -> None:
-    """Print every model's versions."""
+def print_overview(settings: Settings, *, as_json: bool, differences: bool) -> None:
+    """Print every model's versions, and if wanted the windows that a shadow answered most differently."""
     models = _at_desk(settings, VersionDesk.overview)
     if as_json:
         document = {"models": [model.model_dump(mode="json") for model in models]}
@@ -30,8 +31,13 @@ def print_overview(settings: Settings, *, as_json: bool) -> None:
     out = make_console()
     out.print(_table(models))
     for model in models:
+        for version in model.versions:
+            if version.thresholds is not None:
+                out.print(_thresholds_line(model.name, version.version, version.thresholds))
         if model.comparison is not None:
             out.print(_comparison_line(model.name, model.comparison))
+            if differences:
+                out.print(_differences(model.comparison))
 
 
 def deploy_version(settings: Settings, model: str, path: Path) -> None:
@@ -96,6 +102,29 @@ def _cells(model: ModelOverview, version: VersionOverview) -> tuple[str, str, st
     present = {True: "yes", False: "no", None: "?"}[version.in_repository]
     loaded = "yes" if version.loaded else " ".join(filter(None, ["no", version.reason]))
     return present, loaded, version.role or ("" if model.swappable else "-")
+
+
+def _thresholds_line(model: str, version: int, thresholds: Mapping[str, float]) -> str:
+    told = ", ".join(f"{name} from {threshold:g} on" for name, threshold in sorted(thresholds.items()))
+    return f"{model} {version} has thresholds of its own: {told}"
+
+
+def _differences(found: ComparedVersions) -> Table:
+    """The windows that the shadow answered most differently."""
+    names = (f"by {found.live}", f"by {found.shadow}", f"told by {found.live}", f"told by {found.shadow}")
+    # An id that is cut to the width of a terminal, or of a pipe, names no window.
+    longest = max((len(window.window_id) for window in found.differences), default=0)
+    table = Table(Column("window", no_wrap=True, min_width=longest), "class", *names, box=None, pad_edge=False)
+    for window in found.differences:
+        table.add_row(
+            Text(window.window_id),
+            Text(window.event_class),
+            f"{window.live_probability:.4f}",
+            f"{window.shadow_probability:.4f}",
+            Text(window.live_event or "-"),
+            Text(window.shadow_event or "-"),
+        )
+    return table
 
 
 def _comparison_line(model: str, found: ComparedVersions) -> str:

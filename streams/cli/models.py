@@ -66,14 +66,21 @@ def build(
 
 @models.command("list")
 def list_models(
+    differences: Annotated[
+        bool, typer.Option("--differences", help="List the windows that the shadow answered most differently.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Show every model's versions: which are loaded, which one answers, and how its shadow differs from it."""
+    """Show every model's versions: which are loaded, which one answers, and how its shadow differs from it.
+
+    A version whose thresholds are not those of the repository is named with them. `--differences` lists up to 20
+    windows: those with another event first, then those whose probabilities are furthest apart; `--json` always does.
+    """
     from streams.cli.model_reports import print_overview
 
-    print_overview(read_settings(config, data_dir), as_json=as_json)
+    print_overview(read_settings(config, data_dir), as_json=as_json, differences=differences)
 
 
 @models.command()
@@ -85,9 +92,9 @@ def deploy(
 ) -> None:
     """Load another version of a model beside the live one, while workers run. It does not answer yet.
 
-    A file whose inputs or outputs differ from the live version's is refused, and both signatures are shown. If Triton
-    cannot load it, nothing changes. Needs Triton with `--model-control-mode=explicit` and its repository within reach
-    (models.repository).
+    A file whose inputs or outputs differ from the live version's is refused, and both signatures are shown. Thresholds
+    that the file carries go with the version. If Triton cannot load it, nothing changes. Needs Triton with
+    `--model-control-mode=explicit` and its repository within reach (models.repository).
     """
     from streams.cli.model_reports import deploy_version
 
@@ -104,7 +111,7 @@ def shadow(
 ) -> None:
     """Let a version answer the same windows beside the live one; nothing acts on what it says.
 
-    `braid models list` shows how its answers differ.
+    `braid models list` shows how its answers differ, and with `--differences` in which windows.
     """
     from streams.cli.model_reports import shadow_version
 

@@ -14,7 +14,8 @@ from streams.inference.client import READY
 __all__ = ["ServedVersion", "TritonControl"]
 
 _LOAD_S = 180.0
-_NO_ANSWER = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.CANCELLED", "StatusCode.DEADLINE_EXCEEDED"})
+_OVERDUE = "StatusCode.DEADLINE_EXCEEDED"
+_NO_ANSWER = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.CANCELLED", _OVERDUE})
 _TRACE = "\n\nAt:\n"
 _NOT_EXPLICIT = "explicit model load / unload is not allowed"
 
@@ -111,8 +112,9 @@ class TritonControl:
                     code="configuration.model_control",
                 ) from error
             if status in _NO_ANSWER:
+                within = f" within {timeout_s:g} s" if status == _OVERDUE else ""
                 raise DependencyUnavailable(
-                    f"{what}: Triton at {self.address} does not answer: {status}: {reason}"
+                    f"{what}: Triton at {self.address} does not answer{within}: {status}: {reason}"
                 ) from error
             raise ConfigurationError(
                 f"{what}: Triton at {self.address} refuses: {reason}", code="configuration.model_version"

@@ -144,7 +144,7 @@ class ModelSettings(_Section):
     instances: Annotated[int, Field(ge=1, le=16)] = 1
     """Copies of each network that Triton runs at the same time, on each GPU or on the CPU."""
     device: Device = Device.AUTO
-    """Where they run: `auto` (GPUs if there are any), `gpu`, or `cpu`."""
+    """Where they run: `auto` (GPUs if there are any), `gpu`, `tensorrt` (GPUs, by TensorRT), or `cpu`."""
     fusion_file: Path | None = None
     """Trained fusion model that the repository is built with, of any kind, for any classes, or an ONNX graph of one's
     own; empty: the shipped one."""

@@ -23,7 +23,7 @@ from streams.store.baselines import (
     StoredLesson,
 )
 from streams.store.identity import detection_id, items_digest, split_detection_id
-from streams.store.models import Comparison, LiveModels, ModelVersions, add_up
+from streams.store.models import Comparison, DifferingWindow, LiveModels, ModelVersions, add_up
 from streams.store.positions import Position
 from streams.store.store import Store
 from streams.store.verdicts import Verdict, Verdicts
@@ -38,6 +38,7 @@ __all__ = [
     "BaselineWrite",
     "Baselines",
     "Comparison",
+    "DifferingWindow",
     "Fence",
     "Finalise",
     "Lesson",

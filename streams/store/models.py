@@ -1,21 +1,32 @@
 """Which version of a model makes a group's answers, and how another one differs, as the store keeps it."""
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from streams.errors import ConfigurationError
 from streams.store.documents import DocumentPart, StoredDocument
 
 __all__ = [
+    "DIFFERING_AT_MOST",
     "Comparison",
+    "DifferingWindow",
     "LiveModels",
     "ModelVersions",
     "add_up",
 ]
 
 _REMEMBERED = 16
+
+DIFFERING_AT_MOST: Final = 20
+"""Windows that a comparison lists: what a person looks at in one sitting, some kilobytes for each worker."""
 
 
 class ModelVersions(DocumentPart):
@@ -27,12 +38,23 @@ class ModelVersions(DocumentPart):
         shadow: answers the same windows beside the live one, without being acted upon; None when none does.
         highest: highest number that was ever given out; none is given out twice, so that a detection's `models` stays
             true.
+        thresholds: version -> its own thresholds, by event class: the probability from which it counts as an event. A
+            version that is not in it has those of the repository.
     """
 
     live: PositiveInt
     before: tuple[PositiveInt, ...] = ()
     shadow: PositiveInt | None = None
     highest: PositiveInt
+    thresholds: Mapping[PositiveInt, Mapping[str, float]] = {}
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a word of thresholds where there are none: a document from before them keeps its bytes."""
+        written: dict[str, Any] = write(self)
+        if not self.thresholds:
+            del written["thresholds"]
+        return written
 
     def promoted(self, version: int) -> "ModelVersions":
         """With another live version."""
@@ -74,9 +96,21 @@ class ModelVersions(DocumentPart):
             )
         return self.model_copy(update={"shadow": version, "highest": max(self.highest, version or 0)})
 
-    def deployed(self, version: int) -> "ModelVersions":
-        """With one more version to choose from."""
-        return self.model_copy(update={"highest": max(self.highest, version)})
+    def deployed(self, version: int, thresholds: Mapping[str, float] | None = None) -> "ModelVersions":
+        """With one more version to choose from, and its own thresholds if it has any."""
+        return self.with_thresholds(version, thresholds).model_copy(update={"highest": max(self.highest, version)})
+
+    def among(self, there: Iterable[int]) -> "ModelVersions":
+        """Without the thresholds of versions that are neither there any more nor have a part in the answers."""
+        kept = {*there, self.live, self.shadow, *self.before}
+        return self.model_copy(
+            update={"thresholds": {number: own for number, own in self.thresholds.items() if number in kept}}
+        )
+
+    def with_thresholds(self, version: int, thresholds: Mapping[str, float] | None) -> "ModelVersions":
+        """With a version's own thresholds, or with those of the repository for it."""
+        others = {number: own for number, own in self.thresholds.items() if number != version}
+        return self.model_copy(update={"thresholds": others if thresholds is None else {**others, version: thresholds}})
 
     def without(self, version: int) -> "ModelVersions":
         """Without a version that is to be removed.
@@ -91,7 +125,8 @@ class ModelVersions(DocumentPart):
             raise ConfigurationError(
                 f"version {version} is {role}: it is not removed", code="configuration.model_version"
             )
-        return self.model_copy(update={"before": tuple(each for each in self.before if each != version)})
+        before = tuple(each for each in self.before if each != version)
+        return self.with_thresholds(version, None).model_copy(update={"before": before})
 
 
 class LiveModels(StoredDocument):
@@ -117,6 +152,32 @@ class LiveModels(StoredDocument):
         return LiveModels(revision=self.revision + 1, models={**self.models, name: versions})
 
 
+class DifferingWindow(DocumentPart):
+    """A window that two versions answered differently.
+
+    Attributes:
+        window_id: of it.
+        event_class: the class whose probability differs most; where the events differ, of those two.
+        live_probability: of that class, as the live version has it.
+        shadow_probability: of that class, as the shadow has it.
+        live_event: what the live version told; None for no event.
+        shadow_event: what the shadow would have told.
+    """
+
+    window_id: str
+    event_class: str
+    live_probability: float
+    shadow_probability: float
+    live_event: str | None
+    shadow_event: str | None
+
+    @property
+    def rank(self) -> tuple[bool, float, str, str]:
+        """Larger for what a person should look at first: another event, then probabilities far apart."""
+        apart = abs(self.live_probability - self.shadow_probability)
+        return (self.live_event != self.shadow_event, apart, self.window_id, self.model_dump_json())
+
+
 class Comparison(StoredDocument):
     """How the answers of a shadow version differ from those of the live one. Revisions are answers of their own.
 
@@ -128,6 +189,8 @@ class Comparison(StoredDocument):
         most_different: id of the window with that difference.
         failed: windows on which the shadow failed.
         skipped: windows it was not asked about, because it was too far behind.
+        differing: windows with the largest differences, the most telling first, each once: of several answers to one,
+            the one that differs most. The same windows in whatever order, and however often, leave the same.
     """
 
     means: ClassVar[str] = "a comparison of two versions"
@@ -140,6 +203,7 @@ class Comparison(StoredDocument):
     most_different: str = ""
     failed: NonNegativeInt = 0
     skipped: NonNegativeInt = 0
+    differing: tuple[DifferingWindow, ...] = ()
 
     def plus(self, other: "Comparison") -> "Comparison":
         """Both together."""
@@ -152,7 +216,15 @@ class Comparison(StoredDocument):
             most_different=larger.most_different,
             failed=self.failed + other.failed,
             skipped=self.skipped + other.skipped,
+            differing=_most_telling((*self.differing, *other.differing)),
         )
+
+
+def _most_telling(windows: Iterable[DifferingWindow]) -> tuple[DifferingWindow, ...]:
+    by_id: dict[str, DifferingWindow] = {}
+    for window in sorted(windows, key=lambda each: each.rank):
+        by_id[window.window_id] = window
+    return tuple(sorted(by_id.values(), key=lambda each: each.rank, reverse=True)[:DIFFERING_AT_MOST])
 
 
 def add_up(comparisons: Iterable[Comparison]) -> Comparison:

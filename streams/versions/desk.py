@@ -1,15 +1,16 @@
 """What a person does with the versions of a model while workers run."""
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from processors.errors import ModelError
 from processors.models.repository import add_version, graph_of, remove_version, versions_of
-from processors.models.signature import check_graph
-from processors.models.spec import FUSION
+from processors.models.signature import check_graph, thresholds_of
+from processors.models.spec import FUSION, ModelSpec
 from streams.errors import BraidError, ConfigurationError
 from streams.inference import ModelClient, ServedVersion, TritonControl, TritonServer, read_served
 from streams.settings import Settings
@@ -17,6 +18,8 @@ from streams.store import LiveModels, ModelVersions, Store, add_up
 from streams.versions.overview import ComparedVersions, ModelOverview, overview_of
 
 __all__ = ["VersionDesk", "open_desk"]
+
+T = TypeVar("T")
 
 _OUTPUTS = tuple(tensor.name for tensor in FUSION.outputs)
 
@@ -36,6 +39,8 @@ class VersionDesk:
 
     async def deploy(self, model: str, source: Path) -> int:
         """Put another version into the repository and have it loaded beside the others; it does not answer yet.
+
+        Where the file carries thresholds of its own, they are kept with its number.
 
         Args:
             model: name in the repository.
@@ -59,33 +64,35 @@ class VersionDesk:
                 "and restart Triton"
             )
         timeout_s = self._settings.triton.timeout_s
-        served = await read_served(self._client.server, model, timeout_s=timeout_s)
-        spec = served.make_specs()[FUSION.name]
+        spec = await self._spec(model)
         async with ModelClient(self._client.server, spec, timeout_s=timeout_s, name=model) as client:
             await client.check(versions.live)
             _as_configuration(partial(check_graph, graph_of(source), await client.signature(versions.live), spec))
+            own = _as_configuration(partial(thresholds_of, graph_of(source), spec))
             number = max(versions.highest, *versions_of(folder)) + 1
             _as_configuration(partial(add_version, folder, number, source))
             try:
                 await self._control.load(model)
                 await self._have_answered(client, number)
             except BraidError as error:
-                await self._take_back(folder, number)
+                left = await self._take_back(folder, number)
                 raise _refusal(
-                    f"version {number} of {model} was not deployed: {error}; version {versions.live} serves on"
+                    f"version {number} of {model} was not deployed: {error}; version {versions.live} serves on{left}"
                 ) from error
-        await self._change(model, lambda now: now.deployed(number))
+        await self._change(model, lambda now: now.among(versions_of(folder)).deployed(number, own))
         return number
 
     async def promote(self, model: str, version: int) -> ModelVersions:
         """Make a version live; workers ask it from about a second later on.
 
         Raises:
-            ConfigurationError: it is not loaded, or the model is not one that can be swapped.
+            ConfigurationError: it is not loaded, its own thresholds cannot be read, or the model is not one that can be
+                swapped.
             DependencyUnavailable: Redis or Triton does not answer.
         """
         await self._refuse_unloaded(model, version)
-        return await self._change(model, lambda now: now.promoted(version))
+        known = await self._with_thresholds(model, version)
+        return await self._change(model, lambda now: known(now).promoted(version))
 
     async def roll_back(self, model: str) -> ModelVersions:
         """Make the version live that was so before.
@@ -103,11 +110,13 @@ class VersionDesk:
         """Have a version answer the same windows beside the live one.
 
         Raises:
-            ConfigurationError: it is live or not loaded, or the model is not one that can be swapped.
+            ConfigurationError: it is live or not loaded, its own thresholds cannot be read, or the model is not one
+                that can be swapped.
             DependencyUnavailable: Redis or Triton does not answer.
         """
         await self._refuse_unloaded(model, version)
-        return await self._change(model, lambda now: now.shadowed(version))
+        known = await self._with_thresholds(model, version)
+        return await self._change(model, lambda now: known(now).shadowed(version))
 
     async def end_shadow(self, model: str, version: int) -> ModelVersions:
         """Have a version answer no longer beside the live one; what was counted stays.
@@ -147,6 +156,7 @@ class VersionDesk:
         """
         index = await self._control.index()
         document = await self._store.read_models(self._group) or LiveModels()
+        usual = await self._usual_thresholds()
         is_within_reach = self._repository.is_dir()
         folders = {path.name for path in self._repository.iterdir() if versions_of(path)} if is_within_reach else set()
         return [
@@ -156,6 +166,7 @@ class VersionDesk:
                 [entry for entry in index if entry.model == name],
                 document.models.get(name),
                 await self._comparison(name, document.models.get(name)),
+                usual,
                 swappable=name == self._client.name,
             )
             for name in sorted({*folders, *(entry.model for entry in index)})
@@ -166,6 +177,31 @@ class VersionDesk:
             return None
         by_worker = await self._store.read_comparisons(self._group, model, versions.live, versions.shadow)
         return ComparedVersions.of(versions.live, versions.shadow, add_up(by_worker.values()))
+
+    async def _with_thresholds(self, model: str, version: int) -> Callable[[ModelVersions], ModelVersions]:
+        """What adds a version's own thresholds, where its file is within reach and nobody has kept them yet.
+
+        `deploy` keeps them; a version that was put into the repository by hand, or outlived what Redis held, is read.
+        """
+        file = graph_of(self._repository / model / str(version))
+        if version in (await self._document()).models[model].thresholds or not file.is_file():
+            return lambda now: now
+        own = _as_configuration(partial(thresholds_of, file, await self._spec(model)))
+        return lambda now: now if version in now.thresholds else now.with_thresholds(version, own)
+
+    async def _usual_thresholds(self) -> Mapping[str, float]:
+        """The repository's, for versions without their own; none where no version of the model is loaded."""
+        try:
+            served = await read_served(
+                self._client.server, self._client.name, timeout_s=self._settings.triton.timeout_s
+            )
+        except BraidError:  # how things stand is shown all the more where something is wrong
+            return {}
+        return served.thresholds
+
+    async def _spec(self, model: str) -> ModelSpec:
+        served = await read_served(self._client.server, model, timeout_s=self._settings.triton.timeout_s)
+        return served.make_specs()[FUSION.name]
 
     async def _document(self) -> LiveModels:
         """What is in force; set to the newest version that is loaded where nothing is, as a worker would."""
@@ -198,15 +234,17 @@ class VersionDesk:
         await client.check(version)
         await client.infer(client.spec.sample(), _OUTPUTS, version)
 
-    async def _take_back(self, folder: Path, version: int) -> None:
-        """Remove a version that does not work; that Triton still knows of it harms nobody."""
-        _as_configuration(partial(remove_version, folder, version))
+    async def _take_back(self, folder: Path, version: int) -> str:
+        """Remove a version that does not work, and say what of it is left; that Triton still knows it harms nobody."""
+        try:
+            remove_version(folder, version)
+        except ModelError as error:
+            return f"; remove its folder, or Triton loads it when it starts again: {error}"
         try:
             await self._control.load(folder.name)
         except BraidError as error:
-            raise _refusal(
-                f"version {version} of {folder.name} was removed again, but Triton could not be told: {error}"
-            ) from error
+            return f"; its folder was removed again, but Triton could not be told, restart it before the next: {error}"
+        return ""
 
     async def _refuse_unloaded(self, model: str, version: int) -> None:
         self._refuse_unswappable(model)
@@ -265,10 +303,10 @@ async def open_desk(settings: Settings) -> AsyncGenerator[VersionDesk, None]:
         yield VersionDesk(settings, store, control, client, repository)
 
 
-def _as_configuration(deed: Callable[[], None]) -> None:
+def _as_configuration(deed: Callable[[], T]) -> T:
     """The only place where the errors of `processors` about versions become a person's to mend."""
     try:
-        deed()
+        return deed()
     except ModelError as error:
         raise _refusal(str(error)) from error
 

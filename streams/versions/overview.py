@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from streams.inference import ServedVersion
-from streams.store import Comparison, ModelVersions
+from streams.store import Comparison, DifferingWindow, ModelVersions
 
 __all__ = ["ComparedVersions", "ModelOverview", "VersionOverview", "overview_of"]
 
@@ -24,6 +24,8 @@ class VersionOverview(_Shown):
         state: in Triton's words; empty where it does not know the version.
         reason: why it is not ready.
         role: what it does for the group's answers; None for nothing.
+        thresholds: event class -> probability from which it counts as an event, where they are not those of the
+            repository; else None.
     """
 
     version: int
@@ -32,6 +34,7 @@ class VersionOverview(_Shown):
     state: str
     reason: str
     role: str | None
+    thresholds: Mapping[str, float] | None = None
 
 
 class ComparedVersions(_Shown):
@@ -47,6 +50,7 @@ class ComparedVersions(_Shown):
         other_event_share: share of answers with another event; None before the first answer.
         failed: windows on which the shadow failed.
         skipped: windows it was not asked about, because it was too far behind.
+        differences: windows with another event first, then by how far the probabilities are apart; a bounded number.
     """
 
     live: int
@@ -58,6 +62,7 @@ class ComparedVersions(_Shown):
     other_event_share: float | None
     failed: int
     skipped: int
+    differences: tuple[DifferingWindow, ...] = ()
 
     @classmethod
     def of(cls, live: int, shadow: int, total: Comparison) -> "ComparedVersions":
@@ -73,6 +78,7 @@ class ComparedVersions(_Shown):
             other_event_share=total.other_event / answers if answers else None,
             failed=total.failed,
             skipped=total.skipped,
+            differences=total.differing,
         )
 
 
@@ -98,6 +104,7 @@ def overview_of(
     served: Sequence[ServedVersion],
     versions: ModelVersions | None,
     comparison: ComparedVersions | None,
+    usual: Mapping[str, float],
     *,
     swappable: bool,
 ) -> ModelOverview:
@@ -109,10 +116,12 @@ def overview_of(
         served: the index's entries of this model.
         versions: as the store keeps them; None where it has nothing on this model.
         comparison: of the shadow with the live version.
+        usual: thresholds of the repository.
         swappable: whether its live version can be changed while workers run.
     """
     entries = {entry.version: entry for entry in served if entry.version is not None}
     roles = _roles(versions)
+    own = {} if versions is None else versions.thresholds
     # Until it restarts, Triton goes on listing versions that were removed.
     listed = entries if in_repository is None else [version for version, entry in entries.items() if entry.is_ready]
     shown = [
@@ -123,6 +132,7 @@ def overview_of(
             state=entries[version].state if version in entries else "",
             reason=entries[version].reason if version in entries else "",
             role=roles.get(version),
+            thresholds=None if own.get(version) == usual else own.get(version),
         )
         for version in sorted({*(in_repository or ()), *listed, *roles})
     ]

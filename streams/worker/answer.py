@@ -55,12 +55,14 @@ class FusionAnswer:
         contributions: float32 [3, C], rows in `CONTRIBUTION_ORDER`.
         embedding: float32 [128].
         model_version: the version that answered.
+        thresholds: event class -> probability from which it counts as an event, as that version has them.
     """
 
     probabilities: npt.NDArray[np.float32]
     contributions: npt.NDArray[np.float32]
     embedding: npt.NDArray[np.float32]
     model_version: str
+    thresholds: Mapping[str, float]
 
 
 def fusion_inputs(
@@ -116,7 +118,7 @@ def detection_of(
         items: those that were encoded, in order of modality, start and id.
         answer: of the fusion model; None where it cannot answer this window.
         required: modalities that the source must bring.
-        served: the classes that are answered, and from which thresholds they count as events.
+        served: the classes that are answered.
         encoder_names: modality -> name in the repository of the encoder that embeds it; none where it is raw.
         fusion_name: of the fusion model in the repository.
         closed_ms: processing time at which the window was first closed.
@@ -128,6 +130,7 @@ def detection_of(
     probabilities: dict[str, float] = {}
     contributions: dict[Modality, dict[str, float]] = {}
     models = encoders_of(items, encoder_names)
+    event: str | None = None
     if answer is not None:
         probabilities = dict(zip(served.classes, _rounded(answer.probabilities), strict=True))
         contributions = {
@@ -135,6 +138,7 @@ def detection_of(
             for modality, row in zip(CONTRIBUTION_ORDER, answer.contributions, strict=True)
         }
         models[fusion_name] = answer.model_version
+        event = event_of(probabilities, answer.thresholds)
     present = {encoded.item.modality for encoded in items}
     segments = [encoded.content for encoded in items if encoded.item.modality is Modality.TRANSCRIPT]
     return Detection(
@@ -146,7 +150,7 @@ def detection_of(
         closed_by=(window.closed_by or "watermark"),
         coverage=_coverage(window, items, shed, served.items),
         missing=tuple(modality for modality in required if modality not in present),
-        event=event_of(probabilities, served.thresholds),
+        event=event,
         probabilities=probabilities,
         contributions=contributions,
         embedding=() if answer is None else tuple(_rounded(answer.embedding)),

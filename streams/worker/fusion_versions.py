@@ -1,7 +1,8 @@
 """Which version of the fusion model answers: the same for all workers of a group, and changed while they run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from streams.store import LiveModels, ModelVersions, Store
 from streams.worker.metrics import LIVE_VERSION
 from streams.worker.readiness import Readiness
 
-__all__ = ["FusionVersions"]
+__all__ = ["AskedVersion", "FusionVersions"]
 
 R = TypeVar("R")
 
@@ -22,12 +23,41 @@ _POLL_S = 1.0
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class AskedVersion:
+    """A version of the fusion model that is asked.
+
+    Attributes:
+        number: of the version.
+        thresholds: event class -> probability from which its answers count as an event.
+    """
+
+    number: int
+    thresholds: Mapping[str, float]
+
+
 class FusionVersions:
     """What the store says of the fusion model, as it was last read. Belongs to one event loop."""
 
-    def __init__(self, store: Store, client: ModelClient, settings: Settings, readiness: Readiness) -> None:
-        """Ask `store`; `client` is asked which versions are loaded where nothing is stored yet."""
+    def __init__(
+        self,
+        store: Store,
+        client: ModelClient,
+        settings: Settings,
+        readiness: Readiness,
+        thresholds: Mapping[str, float],
+    ) -> None:
+        """Begin without a version.
+
+        Args:
+            store: asked which version is live.
+            client: asked which versions are loaded where nothing is stored yet.
+            settings: with the group.
+            readiness: told when the store or Triton is away.
+            thresholds: the repository's: of the versions that have none of their own.
+        """
         self._store = store
+        self._thresholds = thresholds
         self._client = client
         self._group = settings.kafka.group
         self._readiness = readiness
@@ -35,14 +65,15 @@ class FusionVersions:
         self._versions: ModelVersions | None = None
 
     @property
-    def live(self) -> int:
+    def live(self) -> AskedVersion:
         """The version that makes the answers."""
-        return self._reached.live
+        return self._asked(self._reached, self._reached.live)
 
     @property
-    def shadow(self) -> int | None:
+    def shadow(self) -> AskedVersion | None:
         """The version that answers beside it; None when none does."""
-        return self._reached.shadow
+        versions = self._reached
+        return None if versions.shadow is None else self._asked(versions, versions.shadow)
 
     async def reach(self) -> None:
         """Read which version is live; the first worker of a group sets it: the newest that is loaded.
@@ -81,12 +112,22 @@ class FusionVersions:
             raise RuntimeError("FusionVersions.reach comes first")
         return self._versions
 
+    def _asked(self, versions: ModelVersions, number: int) -> AskedVersion:
+        return AskedVersion(number, versions.thresholds.get(number, self._thresholds))
+
     def _take(self, document: LiveModels) -> None:
         versions = document.models.get(self._client.name)
         if versions is None or document.revision < self._document.revision:
             return
         if versions != self._versions:
-            log.info("model_versions", model=self._client.name, live=versions.live, shadow=versions.shadow)
+            own = sorted(number for number in versions.thresholds if number in (versions.live, versions.shadow))
+            log.info(
+                "model_versions",
+                model=self._client.name,
+                live=versions.live,
+                shadow=versions.shadow,
+                own_thresholds=own,
+            )
             LIVE_VERSION.labels(self._client.name).set(versions.live)
         self._document, self._versions = document, versions
 

@@ -147,12 +147,12 @@ async def open_replayer(settings: Settings) -> AsyncGenerator[Replayer, None]:
         stack.push_async_callback(encoders.close)
         spec = served.make_specs()[FUSION.name]
         client = ModelClient(triton, spec, timeout_s=timeout_s, name=settings.models.fusion)
-        versions = FusionVersions(store, client, settings, readiness)
+        versions = FusionVersions(store, client, settings, readiness, served.thresholds)
         fuser = Fuser(client, served, settings, readiness, lambda: versions.live)
         stack.push_async_callback(fuser.close)
         await versions.reach()
         await check_models([encoder.client for encoder in encoders.by_modality.values()])
-        await client.check(versions.live)
+        await client.check(versions.live.number)
         outbox = await stack.enter_async_context(
             Outbox(settings, brokers_of(settings), readiness, client_id=_CLIENT_ID)
         )

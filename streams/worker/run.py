@@ -140,7 +140,7 @@ async def _start(
     spec = served.make_specs()[FUSION.name]
     fusion = ModelClient(triton, spec, timeout_s=timeout_s, name=fusion_name)
     # Which version answers is the group's to say, before this worker asks any.
-    versions = FusionVersions(store, fusion, settings, readiness)
+    versions = FusionVersions(store, fusion, settings, readiness, served.thresholds)
     aside = ModelClient(triton.aside("triton_shadow"), spec, timeout_s=timeout_s, name=fusion_name)
     shadow = Shadow(aside, versions, store, settings, readiness, name, served)
     stack.push_async_callback(shadow.close)
@@ -185,7 +185,7 @@ async def _start(
 async def _check_models(encoders: ItemEncoders, fusion: ModelClient, versions: FusionVersions) -> None:
     await check_models([encoder.client for encoder in encoders.by_modality.values()])
     await versions.refresh()  # where the live version is not loaded, a person may make another one live
-    await fusion.check(versions.live)
+    await fusion.check(versions.live.number)
 
 
 async def _connected(settings: Settings, readiness: Readiness, name: str) -> Outbox:

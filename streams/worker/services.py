@@ -19,6 +19,7 @@ from streams.settings import Settings
 from streams.store import AgreedWindows, Answer, Fence, Finalise, MoveStatus, Position, Put, Store
 from streams.worker.answer import FusionAnswer, FusionInputs, fusion_inputs, stack_inputs
 from streams.worker.encoders import Encoded, ItemEncoders
+from streams.worker.fusion_versions import AskedVersion
 from streams.worker.joining import PartitionJoiner
 from streams.worker.judging import WindowJudge
 from streams.worker.learning import Learner
@@ -38,7 +39,8 @@ _OUTPUTS = tuple(tensor.name for tensor in FUSION.outputs)
 class Fuser:
     """The fusion model behind a micro-batcher: one batch over all sources whose windows closed; owns its channel.
 
-    A window's request names the version that is live as it is sent, so that one version answers all of it.
+    A window's request names the version that is live as it is sent, so that one version answers all of it; the answer
+    carries the thresholds of that version.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Fuser:
         served: ServedFacts,
         settings: Settings,
         readiness: Readiness,
-        live_version: Callable[[], int],
+        live_version: Callable[[], AskedVersion],
         beside: Callable[[str, FusionInputs, FusionAnswer], None] | None = None,
     ) -> None:
         """Put `client` behind a batcher.
@@ -115,9 +117,10 @@ class Fuser:
         await self.client.close()
 
     async def _ask(self, windows: Sequence[FusionInputs]) -> Sequence[FusionAnswer]:
-        answer = await self.client.infer(stack_inputs(windows), _OUTPUTS, self._live_version())
+        asked = self._live_version()
+        answer = await self.client.infer(stack_inputs(windows), _OUTPUTS, asked.number)
         return [
-            FusionAnswer(probabilities, contributions, embedding, answer.model_version)
+            FusionAnswer(probabilities, contributions, embedding, answer.model_version, asked.thresholds)
             for probabilities, contributions, embedding in zip(
                 *(answer.outputs[name] for name in _OUTPUTS), strict=True
             )

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 from processors.models.served import ServedFacts
@@ -14,9 +15,9 @@ from processors.models.spec import FUSION
 from streams.errors import BraidError
 from streams.inference import ModelClient
 from streams.settings import Settings
-from streams.store import Comparison, Store
+from streams.store import Comparison, DifferingWindow, Store
 from streams.worker.answer import FusionAnswer, FusionInputs, event_of, stack_inputs
-from streams.worker.fusion_versions import FusionVersions
+from streams.worker.fusion_versions import AskedVersion, FusionVersions
 from streams.worker.metrics import SHADOW_ANSWERS
 from streams.worker.readiness import Readiness
 
@@ -26,6 +27,7 @@ _WAITING = 64  # a quarter of a megabyte each, of embeddings
 _WAITING_BYTES = 20_000_000
 _WAITING_AT_LEAST = 8
 _OUTPUT = FUSION.outputs[0].name
+_DIGITS = 6
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +77,7 @@ class Shadow:
             settings: the group, and the bounds of `triton`.
             readiness: told when the store is away.
             worker: name of this worker, unique in its group; its counts go on after a restart.
-            served: the classes that are answered, and from which thresholds they count as events.
+            served: the classes that are answered.
         """
         self._client = client
         self._versions = versions
@@ -85,7 +87,7 @@ class Shadow:
         self._at_most = min(_WAITING, max(_WAITING_AT_LEAST, _WAITING_BYTES // served.window_bytes))
         self._readiness = readiness
         self._worker = worker
-        self._served = served
+        self._classes = served.classes
         self._waiting: deque[_Answered] = deque()
         self._is_wanted = asyncio.Event()
         self._skipped = 0
@@ -127,13 +129,14 @@ class Shadow:
 
     async def _compare(self, batch: Sequence[_Answered]) -> None:
         live, shadow = int(batch[0].answer.model_version), self._versions.shadow
-        if shadow is None or shadow == live:
+        if shadow is None or shadow.number == live:
             return
-        pair = await self._pair_of(live, shadow)
+        pair = await self._pair_of(live, shadow.number)
         found = pair.found.plus(await self._ask(batch, shadow)).plus(Comparison(skipped=self._skipped))
         self._skipped = 0
         self._pair = replace(pair, found=found)
-        write = partial(self._store.write_comparison, self._group, self._client.name, live, shadow, self._worker, found)
+        versions = (live, shadow.number)
+        write = partial(self._store.write_comparison, self._group, self._client.name, *versions, self._worker, found)
         await self._readiness.until_available("redis", write)
 
     async def _pair_of(self, live: int, shadow: int) -> _Pair:
@@ -144,38 +147,49 @@ class Shadow:
             self._pair = _Pair(live, shadow, stored.get(self._worker, Comparison()))
         return self._pair
 
-    async def _ask(self, batch: Sequence[_Answered], shadow: int) -> Comparison:
+    async def _ask(self, batch: Sequence[_Answered], shadow: AskedVersion) -> Comparison:
         try:
             async with self._client.server.gate.together():
                 answer = await self._client.infer(
-                    stack_inputs([answered.inputs for answered in batch]), [_OUTPUT], shadow
+                    stack_inputs([answered.inputs for answered in batch]), [_OUTPUT], shadow.number
                 )
         except BraidError as error:
-            log.warning("shadow_failed", version=shadow, windows=len(batch), reason=str(error))
+            log.warning("shadow_failed", version=shadow.number, windows=len(batch), reason=str(error))
             SHADOW_ANSWERS.labels("failed").inc(len(batch))
             return Comparison(failed=len(batch))
         total = Comparison()
         for answered, probabilities in zip(batch, answer.outputs[_OUTPUT], strict=True):
-            total = total.plus(self._difference(answered, probabilities))
+            total = total.plus(self._difference(answered, probabilities, shadow.thresholds))
         return total
 
     def _difference(
-        self, answered: _Answered, probabilities: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"
+        self, answered: _Answered, probabilities: npt.NDArray[np.float32], thresholds: Mapping[str, float]
     ) -> Comparison:
         live = answered.answer.probabilities
         if probabilities.shape != live.shape or not np.isfinite(probabilities).all():
             SHADOW_ANSWERS.labels("failed").inc()
             return Comparison(failed=1)
         differences = np.abs(probabilities.astype(np.float64) - live)
-        events = [
-            event_of(dict(zip(self._served.classes, row.tolist(), strict=True)), self._served.thresholds)
-            for row in (live, probabilities)
-        ]
-        SHADOW_ANSWERS.labels("same_event" if events[0] == events[1] else "other_event").inc()
+        by_live, by_shadow = (dict(zip(self._classes, row.tolist(), strict=True)) for row in (live, probabilities))
+        live_event = event_of(by_live, answered.answer.thresholds)
+        shadow_event = event_of(by_shadow, thresholds)
+        is_other = live_event != shadow_event
+        SHADOW_ANSWERS.labels("other_event" if is_other else "same_event").inc()
+        told = [name for name in (live_event, shadow_event) if name is not None]
+        name = max(told if is_other else self._classes, key=lambda each: abs(by_live[each] - by_shadow[each]))
+        window = DifferingWindow(
+            window_id=answered.window_id,
+            event_class=name,
+            live_probability=round(by_live[name], _DIGITS),
+            shadow_probability=round(by_shadow[name], _DIGITS),
+            live_event=live_event,
+            shadow_event=shadow_event,
+        )
         return Comparison(
             answers=1,
-            other_event=int(events[0] != events[1]),
+            other_event=int(is_other),
             difference_sum=float(differences.mean()),
             difference_max=float(differences.max()),
             most_different=answered.window_id if differences.max() > 0 else "",
+            differing=(window,) if is_other or window.live_probability != window.shadow_probability else (),
         )

@@ -9,10 +9,11 @@ from streams.errors import ModelFailed
 from streams.settings import Settings
 from streams.store import LiveModels, ModelVersions
 from streams.worker import fusion_versions as module
-from streams.worker.fusion_versions import FusionVersions
+from streams.worker.fusion_versions import AskedVersion, FusionVersions
 from streams.worker.readiness import Readiness
 
 DEADLINE_S = 10.0
+USUAL = {"alarm": 0.5}
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,7 @@ def loaded(*newest):
 
 @pytest.fixture
 def worker(store):
-    return lambda *newest: FusionVersions(store, loaded(*newest), Settings(), Readiness())
+    return lambda *newest: FusionVersions(store, loaded(*newest), Settings(), Readiness(), USUAL)
 
 
 async def set_live(store, version):
@@ -53,14 +54,14 @@ async def test_the_first_worker_takes_the_newest_loaded_version_and_the_others_f
     first, second = worker(3), worker(5)
     await first.reach()
     await second.reach()
-    assert (first.live, second.live) == (3, 3)
+    assert first.live == second.live == AskedVersion(3, USUAL)
     assert (await store.read_models("braid")).models == {"fusion": ModelVersions(live=3, highest=3)}
 
 
 async def test_a_worker_waits_until_a_version_is_loaded(worker):
     waiting = worker(None, 2)
     await asyncio.wait_for(waiting.reach(), DEADLINE_S)
-    assert waiting.live == 2
+    assert waiting.live.number == 2
 
 
 async def test_what_is_promoted_is_live_in_every_worker_and_after_a_restart(worker, store):
@@ -69,12 +70,12 @@ async def test_what_is_promoted_is_live_in_every_worker_and_after_a_restart(work
         await each.reach()
     watching = [asyncio.create_task(each.watch()) for each in workers]
     await set_live(store, 2)
-    await until(lambda: {each.live for each in workers} == {2})
+    await until(lambda: {each.live.number for each in workers} == {2})
     for task in watching:
         task.cancel()
     again = worker(1)
     await again.reach()
-    assert again.live == 2
+    assert again.live.number == 2
 
 
 async def test_a_store_that_went_back_is_told_what_was_live(worker, store, raw, key_prefix):
@@ -87,7 +88,7 @@ async def test_a_store_that_went_back_is_told_what_was_live(worker, store, raw, 
     for lost in (before, None):
         await (raw.set(key, lost) if lost else raw.delete(key))
         await one.refresh()
-        assert one.live == 2
+        assert one.live.number == 2
         assert (await store.read_models("braid")).models["fusion"].live == 2
 
 
@@ -96,3 +97,27 @@ async def test_other_models_of_the_document_stay(worker, store):
     await store.agree_on_models("braid", None, other)
     await worker(1).reach()
     assert (await store.read_models("braid")).models.keys() == {"other", "fusion"}
+
+
+async def test_a_version_that_has_thresholds_of_its_own_is_asked_with_them_and_the_others_with_the_repository_s(
+    worker, store
+):
+    one = worker(1)
+    await one.reach()
+    stored = await store.read_models("braid")
+    changed = stored.models["fusion"].deployed(2, {"alarm": 0.3}).promoted(2).shadowed(1)
+    await store.agree_on_models("braid", stored, stored.changed("fusion", changed))
+    await one.refresh()
+    assert (one.live, one.shadow) == (AskedVersion(2, {"alarm": 0.3}), AskedVersion(1, USUAL))
+
+
+async def test_a_store_that_went_back_is_told_a_version_s_thresholds_too(worker, store, raw, key_prefix):
+    one = worker(1)
+    await one.reach()
+    stored = await store.read_models("braid")
+    changed = stored.models["fusion"].deployed(2, {"alarm": 0.3}).promoted(2)
+    await store.agree_on_models("braid", stored, stored.changed("fusion", changed))
+    await one.refresh()
+    await raw.delete(f"{key_prefix}{{braid}}:models")
+    await one.refresh()
+    assert (await store.read_models("braid")).models["fusion"] == changed

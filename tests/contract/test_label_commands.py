@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from streams.cli import label
 from streams.errors import ConfigurationError
 from streams.settings import Settings
-from streams.store import Put, Store
+from streams.store import LiveModels, ModelVersions, Put, Store
 
 NOW_MS = 1_700_000_000_000
 CLASSES = ("collision", "fire_alarm")
@@ -180,6 +180,21 @@ def test_what_teaches_most_is_suggested_first_with_its_reasons(braid, put):
     assert first["reasons"][0].startswith("unsure of fire_alarm: 0.45, an event from")
     assert "video speaks for collision (+0.50), audio against it (-0.40)" in second["reasons"]
     assert third["uncertainty"] == 0.0
+
+
+def test_what_is_near_an_event_is_said_by_the_live_version_s_own_thresholds(braid, put, redis_server, monkeypatch):
+    group = f"group-{uuid.uuid4().hex}"
+    versions = ModelVersions(live=1, highest=1).deployed(2, {"collision": 0.9, "fire_alarm": 0.25}).promoted(2)
+
+    async def promote():
+        async with Store.connect(Settings(redis={"url": redis_server.url}), lambda: NOW_MS) as store:
+            await store.agree_on_models(group, None, LiveModels().changed("fusion", versions))
+
+    asyncio.run(promote())
+    monkeypatch.setenv("BRAID_KAFKA__GROUP", group)
+    window_id, _ = put(said(0.0, 0.25), said(0.0, 0.25))
+    [found] = suggested(braid, window_id)["windows"]
+    assert found["reasons"][0] == "unsure of fire_alarm: 0.25, an event from 0.25 on"
 
 
 def test_a_verdict_takes_a_window_and_those_like_it_from_the_top(braid, put):

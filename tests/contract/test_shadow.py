@@ -12,14 +12,16 @@ from streams.errors import ModelFailed
 from streams.inference import TritonServer
 from streams.inference.client import Answer
 from streams.settings import Settings
-from streams.store import Comparison
+from streams.store import Comparison, DifferingWindow
 from streams.worker import shadow as module
 from streams.worker.answer import FusionAnswer
+from streams.worker.fusion_versions import AskedVersion
 from streams.worker.readiness import Readiness
 from streams.worker.shadow import Shadow
 
 DEADLINE_S = 10.0
-SERVED = ServedFacts(EMBEDDING_DIMS, EVENT_CLASSES, dict.fromkeys(EVENT_CLASSES, 0.5))
+USUAL = dict.fromkeys(EVENT_CLASSES, 0.5)
+SERVED = ServedFacts(EMBEDDING_DIMS, EVENT_CLASSES, USUAL)
 INPUTS = {name: rows[0] for name, rows in FUSION.sample().items()}
 LIVE = [0.9, 0.1, 0.1, 0.1]
 
@@ -51,20 +53,22 @@ class Desk:
 
     def __init__(self, store, probabilities, worker="w1"):
         self.client = Client(probabilities)
-        self.versions = SimpleNamespace(live=1, shadow=2)
+        self.versions = SimpleNamespace(shadow=AskedVersion(2, USUAL))
         self.store = store
         self.shadow = Shadow(self.client, self.versions, store, Settings(), Readiness(), worker, SERVED)
         self.running = asyncio.create_task(self.shadow.run())
 
-    def answer(self, window_id="gate/0/4000", live_version=1):
-        answer = FusionAnswer(np.array(LIVE, np.float32), np.zeros((3, 4)), np.zeros(128), str(live_version))
+    def answer(self, window_id="gate/0/4000", live_version=1, thresholds=USUAL):
+        answer = FusionAnswer(
+            np.array(LIVE, np.float32), np.zeros((3, 4)), np.zeros(128), str(live_version), thresholds
+        )
         self.shadow.beside(window_id, INPUTS, answer)
 
     async def counted(self, until, live=1):
         async with asyncio.timeout(DEADLINE_S):
             while True:
                 assert not self.running.done(), self.running
-                found = await self.store.read_comparisons("braid", "fusion", live, self.versions.shadow or 2)
+                found = await self.store.read_comparisons("braid", "fusion", live, 2)
                 if (own := found.get("w1")) is not None and until(own):
                     return own
                 await asyncio.sleep(0.01)
@@ -101,6 +105,50 @@ async def test_differences_and_other_events_are_counted_and_the_window_that_diff
     assert found.difference_max == pytest.approx(0.5, abs=1e-6)
 
 
+async def test_each_version_is_judged_by_its_own_thresholds(desk):
+    one = desk(LIVE)
+    one.versions.shadow = AskedVersion(2, USUAL | {EVENT_CLASSES[0]: 0.95})
+    one.answer("gate/0/4000")
+    await one.counted(lambda found: found.answers == 1)
+    one.answer("gate/4000/4000", thresholds=USUAL | {EVENT_CLASSES[0]: 0.95})
+    found = await one.counted(lambda found: found.answers == 2)
+    assert found.other_event == 1
+    assert found.differing == (
+        DifferingWindow(
+            window_id="gate/0/4000",
+            event_class=EVENT_CLASSES[0],
+            live_probability=0.9,
+            shadow_probability=0.9,
+            live_event=EVENT_CLASSES[0],
+            shadow_event=None,
+        ),
+    )
+
+
+async def test_windows_that_differ_are_listed_with_the_class_that_differs_and_what_both_told(desk):
+    one = desk([0.9, 0.1, 0.1, 0.3])
+    one.answer("gate/0/4000")
+    await one.counted(lambda found: found.answers == 1)
+    one.client.probabilities = [0.4, 0.55, 0.1, 0.65]
+    one.answer("gate/4000/4000")
+    found = await one.counted(lambda found: found.answers == 2)
+    first, _, _, fourth = EVENT_CLASSES[:4]
+    assert [tuple(window.model_dump().values()) for window in found.differing] == [
+        ("gate/4000/4000", fourth, 0.1, 0.65, first, fourth),
+        ("gate/0/4000", fourth, 0.1, 0.3, first, first),
+    ]
+
+
+async def test_windows_that_are_answered_again_after_a_restart_are_listed_once(store, desk):
+    one = desk([0.9, 0.1, 0.1, 0.3])
+    one.answer("gate/0/4000")
+    before = await one.counted(lambda found: found.answers == 1)
+    one.running.cancel()
+    again = desk([0.9, 0.1, 0.1, 0.3])
+    again.answer("gate/0/4000")
+    assert (await again.counted(lambda found: found.answers == 2)).differing == before.differing
+
+
 @pytest.mark.parametrize(
     "answer", [ModelFailed("out of memory"), [np.nan] * 4, [0.1] * 5], ids=["error", "nan", "shape"]
 )
@@ -131,7 +179,7 @@ async def test_without_a_shadow_nothing_is_asked_and_what_waited_is_dropped(desk
     one.versions.shadow = None
     one.answer()
     await asyncio.sleep(0)
-    one.versions.shadow = 2
+    one.versions.shadow = AskedVersion(2, USUAL)
     one.answer("gate/8000/4000")
     await one.counted(lambda found: found.answers == 1)
     assert one.client.asked == [(2, 1)]

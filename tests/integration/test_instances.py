@@ -17,7 +17,7 @@ from processors.models.spec import AUDIO_ENCODER, EMBEDDING_DIMS
 from streams.local.ports import PortBook
 from streams.local.service import Service, ServicePlan
 from streams.local.triton import EmbeddedTriton
-from tests.gpu.devices import CUDA, require
+from tests.gpu.devices import CUDA, TENSORRT, require
 
 TIMEOUT_S = 60.0
 
@@ -42,10 +42,13 @@ def save_network(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
 
 
-@pytest.fixture(params=[Device.CPU, pytest.param(Device.GPU, marks=pytest.mark.gpu)])
+NEEDED = {Device.GPU: CUDA, Device.TENSORRT: TENSORRT}
+
+
+@pytest.fixture(params=[Device.CPU, *(pytest.param(device, marks=pytest.mark.gpu) for device in NEEDED)])
 def device(request: pytest.FixtureRequest) -> Device:
-    if request.param is Device.GPU:
-        require(CUDA)
+    if request.param in NEEDED:
+        require(NEEDED[request.param])
     return Device(request.param)
 
 
@@ -74,7 +77,9 @@ async def test_two_instances_answer_where_they_were_told_to_run(tmp_path: Path, 
             served = (await client.get_model_config(AUDIO_ENCODER.name, client_timeout=TIMEOUT_S)).config
             kinds = model_config_pb2.ModelInstanceGroup.Kind
             groups = [(group.count, kinds.Name(group.kind)) for group in served.instance_group]
-            assert groups == [(2, f"KIND_{device.upper()}")]
+            assert groups == [(2, "KIND_CPU" if device is Device.CPU else "KIND_GPU")]
+            accelerators = served.optimization.execution_accelerators.gpu_execution_accelerator
+            assert [each.name for each in accelerators] == (["tensorrt"] if device is Device.TENSORRT else [])
             samples = triton.InferInput("samples", [3, 16_000], "FP32")
             samples.set_data_from_numpy(np.full((3, 16_000), 0.5, np.float32))
             answer = await client.infer(AUDIO_ENCODER.name, [samples], client_timeout=TIMEOUT_S)

@@ -43,7 +43,7 @@ class TritonPythonModel:
         self._outputs = [tensor["name"] for tensor in config["output"]]
         path = Path(args["model_repository"], args["model_version"], "model.onnx")
         self._session = onnxruntime.InferenceSession(
-            path, sess_options=_session_options(config.get("parameters", {})), providers=_providers(args)
+            path, sess_options=_session_options(config.get("parameters", {})), providers=_providers(args, config)
         )
         self._check_names("inputs", self._inputs, self._session.get_inputs(), path)
         self._check_names("outputs", self._outputs, self._session.get_outputs(), path)
@@ -91,11 +91,20 @@ class TritonPythonModel:
             )
 
 
-def _providers(args: dict[str, str]) -> list[Any]:
-    """Where an instance computes: on the GPU that Triton gave it, if this ONNX Runtime can use one, else on the CPU."""
-    if args["model_instance_kind"] != "GPU" or "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        return ["CPUExecutionProvider"]
-    return [("CUDAExecutionProvider", {"device_id": args["model_instance_device_id"]}), "CPUExecutionProvider"]
+def _providers(args: dict[str, str], config: dict[str, Any]) -> list[Any]:
+    """Where an instance computes: on the GPU that Triton gave it, if this ONNX Runtime can use one, else on the CPU.
+
+    By TensorRT where the configuration asks for it, as the native backend understands it; then CUDA takes the rest.
+    """
+    wanted = []
+    if args["model_instance_kind"] == "GPU":
+        accelerators = config.get("optimization", {}).get("execution_accelerators", {})
+        names = [each["name"] for each in accelerators.get("gpu_execution_accelerator", [])]
+        wanted = ["TensorrtExecutionProvider"] if "tensorrt" in names else []
+        wanted.append("CUDAExecutionProvider")
+    on_device = {"device_id": args["model_instance_device_id"]}
+    usable = onnxruntime.get_available_providers()
+    return [*((provider, on_device) for provider in wanted if provider in usable), "CPUExecutionProvider"]
 
 
 def _session_options(parameters: dict[str, dict[str, str]]) -> onnxruntime.SessionOptions:

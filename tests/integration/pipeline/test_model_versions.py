@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -18,6 +19,7 @@ from onnx import TensorProto, helper
 from processors.models.export import export_model
 from processors.models.fusion import load_fusion
 from processors.models.repository import versions_of
+from processors.models.served import shipped_facts
 from processors.models.skeleton import write_skeleton
 from processors.models.spec import FUSION
 from streams.inference import ModelClient, TritonServer
@@ -27,7 +29,7 @@ from streams.store import LiveModels, ModelVersions, Store
 
 DEADLINE_S = 60.0
 TAKEN_UP_WITHIN_MS = 2_000
-COMMAND_S = 60.0
+COMMAND_S = 180.0
 SECONDS, SPEED = 210, 3.0
 
 
@@ -70,6 +72,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network.head.bias += 1.0
     path = tmp_path_factory.mktemp("trained") / "trained.onnx"
     export_model(network, FUSION, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fusion network as it is, with thresholds of its own: anything is a crowd's panic, and nothing else."""
+    spec = replace(shipped_facts(), thresholds={"crowd_panic": 0.0}).make_specs()["fusion"]
+    path = tmp_path_factory.mktemp("lenient") / "lenient.onnx"
+    export_model(load_fusion(), spec, path)
     return path
 
 
@@ -245,3 +256,47 @@ async def test_a_folder_brings_its_external_data_and_a_version_can_be_removed_ag
 
     assert (await fusion())["versions"] == before
     assert new["version"] not in versions_of(repository / "fusion")
+
+
+async def test_a_version_with_thresholds_of_its_own_is_judged_by_them_as_a_shadow_and_acted_on_by_them_when_live(
+    start_worker, until_ready, scripted, send, finals, done, fusion, lenient
+):
+    await done("deploy", "fusion", str(lenient))
+    new = (await fusion())["versions"][-1]
+    assert new["thresholds"] == {"crowd_panic": 0.0}
+    assert f"fusion {new['version']} has thresholds of its own: crowd_panic from 0 on" in await done("list")
+    await done("shadow", "fusion", str(new["version"]))
+    worker = start_worker()
+    await until_ready(worker)
+
+    first = scripted("before", 1_700_000_000_000, 6)
+    await send([first])
+    before = await finals(first)
+    async with asyncio.timeout(DEADLINE_S):
+        while (await fusion())["comparison"]["answers"] < len(before):
+            pass
+    compared = (await fusion())["comparison"]
+    listed = await done("list", "--differences")
+    await done("promote", "fusion", str(new["version"]))
+    async with asyncio.timeout(DEADLINE_S):
+        while await asyncio.to_thread(worker.probe, "/metrics") is None or not live_in(worker, new["version"]):
+            await asyncio.sleep(0.1)
+    second = scripted("after", 1_700_000_000_000, 6)
+    await send([second])
+    after = await finals(second)
+
+    assert {(each.models["fusion"], each.event) for each in after.values()} == {(str(new["version"]), "crowd_panic")}
+    assert {each.models["fusion"] for each in before.values()} == {"1"}
+    assert "crowd_panic" not in {each.event for each in before.values()}
+    assert compared["other_event_share"] == 1.0
+    told = {each["window_id"]: each for each in compared["differences"]}
+    assert told
+    assert told.keys() <= {each.id for each in before.values()}
+    assert {each["shadow_event"] for each in told.values()} == {"crowd_panic"}
+    assert all(window_id in listed for window_id in told)
+    assert worker.stop() == 0, worker.output
+
+
+def live_in(worker, version: int) -> bool:
+    """Whether a worker says that it asks this version."""
+    return f'braid_model_version{{model="fusion"}} {float(version)}' in worker.probe("/metrics")[1]

@@ -9,7 +9,9 @@ import pytest
 
 from processors.models.build import ONNXRUNTIME_BACKEND
 
-CUDA = "CUDAExecutionProvider"
+CUDA, TENSORRT, CPU = "CUDAExecutionProvider", "TensorrtExecutionProvider", "CPUExecutionProvider"
+ASKED = {"optimization": {"execution_accelerators": {"gpu_execution_accelerator": [{"name": "tensorrt"}]}}}
+ON_DEVICE = {"device_id": "1"}
 
 
 @pytest.fixture
@@ -35,4 +37,23 @@ def instance(kind):
 )
 def test_an_instance_computes_on_the_gpu_that_it_was_given(backend, monkeypatch, kind, available, expected):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
-    assert backend._providers(instance(kind)) == expected
+    assert backend._providers(instance(kind), {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "available", "expected"),
+    [
+        ("GPU", [TENSORRT, CUDA, CPU], [(TENSORRT, ON_DEVICE), (CUDA, ON_DEVICE), CPU]),
+        ("GPU", [CUDA, CPU], [(CUDA, ON_DEVICE), CPU]),
+        ("GPU", [CPU], [CPU]),
+        ("CPU", [TENSORRT, CUDA, CPU], [CPU]),
+    ],
+)
+def test_tensorrt_goes_first_on_a_gpu_where_it_is_asked_for(backend, monkeypatch, kind, available, expected):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
+    assert backend._providers(instance(kind), ASKED) == expected
+
+
+def test_tensorrt_is_not_used_unasked(backend, monkeypatch):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [TENSORRT, CUDA, CPU])
+    assert backend._providers(instance("GPU"), {"optimization": {}}) == [(CUDA, ON_DEVICE), CPU]

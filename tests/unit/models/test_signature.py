@@ -10,7 +10,14 @@ import pytest
 from onnx import TensorProto, helper
 
 from processors.errors import ModelError
-from processors.models.signature import CLASSES_PROPERTY, Signature, Tensor, check_graph
+from processors.models.signature import (
+    CLASSES_PROPERTY,
+    THRESHOLDS_PROPERTY,
+    Signature,
+    Tensor,
+    check_graph,
+    thresholds_of,
+)
 from processors.models.spec import ModelSpec, TensorSpec
 
 SPEC = ModelSpec(
@@ -173,3 +180,35 @@ def test_a_file_that_is_cut_is_refused(write: Write) -> None:
 
     with pytest.raises(ModelError, match="not an ONNX model"):
         check_graph(path, LIVE, SPEC)
+
+
+def with_thresholds(path: Path, text: str) -> Path:
+    named = onnx.load(path)
+    named.metadata_props.add(key=THRESHOLDS_PROPERTY, value=text)
+    onnx.save(named, path)
+    return path
+
+
+def test_a_graph_says_its_own_thresholds_or_none(write: Write) -> None:
+    assert thresholds_of(write(), LABELLED) is None
+    assert thresholds_of(with_thresholds(write(), '{"a": 0.3, "d": 1}'), LABELLED) == {"a": 0.3, "d": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0.5", "expected a JSON object"),
+        ("{", "expected a JSON object"),
+        ('{"a": "high"}', "expected a number for each class"),
+        ('{"e": 0.5}', "of the classes a, b, c, d"),
+        ('{"a": 1.5}', "each between 0 and 1"),
+        ("{}", "expected at least one"),
+    ],
+)
+def test_thresholds_that_cannot_be_are_refused_with_the_file_and_the_property(
+    write: Write, text: str, said: str
+) -> None:
+    path = with_thresholds(write(), text)
+    with pytest.raises(ModelError, match=said) as refused:
+        thresholds_of(path, LABELLED)
+    assert str(refused.value).startswith(f"{path}: {THRESHOLDS_PROPERTY} in its metadata: ")

@@ -64,7 +64,12 @@ def test_an_ensemble_has_its_steps_in_order() -> None:
 
 @pytest.mark.parametrize(
     ("instances", "kind"),
-    [(Instances(3, Device.GPU), "KIND_GPU"), (Instances(3, Device.CPU), "KIND_CPU"), (Instances(3), "KIND_AUTO")],
+    [
+        (Instances(3, Device.GPU), "KIND_GPU"),
+        (Instances(3, Device.TENSORRT), "KIND_GPU"),
+        (Instances(3, Device.CPU), "KIND_CPU"),
+        (Instances(3), "KIND_AUTO"),
+    ],
 )
 def test_networks_run_as_often_and_where_they_are_told(instances: Instances, kind: str) -> None:
     files = render_skeleton(instances=instances)
@@ -75,6 +80,17 @@ def test_networks_run_as_often_and_where_they_are_told(instances: Instances, kin
         ]
         expected = {"onnxruntime": [(3, kind)], "python": [(1, "KIND_CPU")], "ensemble": []}
         assert groups == expected[spec.backend]
+
+
+@pytest.mark.parametrize("device", Device)
+def test_tensorrt_runs_the_networks_where_it_is_asked_for_and_nowhere_else(device: Device) -> None:
+    files = render_skeleton(instances=Instances(1, device))
+    for spec in SPECS.values():
+        config = text_format.Parse(files[f"{spec.name}/config.pbtxt"], model_config_pb2.ModelConfig())
+        accelerators = config.optimization.execution_accelerators
+        names = [each.name for each in accelerators.gpu_execution_accelerator]
+        is_asked = device is Device.TENSORRT and spec.backend == "onnxruntime"
+        assert names == (["tensorrt"] if is_asked else [])
 
 
 def test_the_labels_name_the_probabilities() -> None:

@@ -1,9 +1,13 @@
 """What promote, roll back and shadow make of a model's versions, and how comparisons add up."""
 
+import random
+
+import orjson
 import pytest
 
 from streams.errors import ConfigurationError
-from streams.store import Comparison, LiveModels, ModelVersions, add_up
+from streams.store import Comparison, DifferingWindow, LiveModels, ModelVersions, add_up
+from streams.store.models import DIFFERING_AT_MOST
 
 FIRST = ModelVersions(live=1, highest=1)
 
@@ -64,3 +68,56 @@ def test_what_workers_compared_adds_up():
         answers=4, other_event=1, difference_sum=0.8, difference_max=0.5, most_different="b", failed=1, skipped=2
     )
     assert add_up([]) == Comparison()
+
+
+def differing(window_id, shadow_probability, shadow_event="alarm"):
+    return DifferingWindow(
+        window_id=window_id,
+        event_class="alarm",
+        live_probability=0.5,
+        shadow_probability=shadow_probability,
+        live_event="alarm",
+        shadow_event=shadow_event,
+    )
+
+
+def listed(windows):
+    return add_up(Comparison(differing=(window,)) for window in windows).differing
+
+
+def test_windows_with_another_event_are_listed_first_and_then_those_that_differ_most():
+    windows = [differing("a", 0.9), differing("b", 0.4, None), differing("c", 0.6), differing("d", 0.2, None)]
+    assert [window.window_id for window in listed(windows)] == ["d", "b", "a", "c"]
+
+
+def test_a_window_is_listed_once_as_it_differs_most():
+    assert listed([differing("a", 0.7), differing("a", 0.9), differing("a", 0.6)]) == (differing("a", 0.9),)
+
+
+def test_the_list_is_bounded_and_the_same_in_whatever_order_and_however_often_windows_come():
+    windows = [differing(f"w{number % 40}", (number * 37 % 100) / 100) for number in range(120)]
+    expected = listed(windows)
+    assert len(expected) == DIFFERING_AT_MOST
+    for seed in range(20):
+        shuffled = windows + random.Random(seed).sample(windows, 60)
+        random.Random(seed).shuffle(shuffled)
+        assert listed(shuffled) == expected
+
+
+def test_a_version_keeps_its_thresholds_until_it_is_removed():
+    versions = FIRST.deployed(2, {"alarm": 0.4}).promoted(2).promoted(1).promoted(3)
+    assert versions.thresholds == {2: {"alarm": 0.4}}
+    assert versions.without(2).thresholds == {}
+    assert versions.with_thresholds(2, None).thresholds == {}
+
+
+def test_thresholds_of_versions_that_are_nowhere_any_more_are_forgotten():
+    versions = FIRST.deployed(2, {"alarm": 0.4}).deployed(3, {"alarm": 0.3}).deployed(4, {"alarm": 0.2}).promoted(2)
+    assert versions.among([1, 3]).thresholds == {2: {"alarm": 0.4}, 3: {"alarm": 0.3}}
+
+
+def test_a_document_without_thresholds_keeps_its_bytes_and_one_with_them_is_read_back():
+    document = LiveModels().changed("fusion", FIRST)
+    assert orjson.loads(document.encode())["models"]["fusion"].keys() == {"live", "before", "shadow", "highest"}
+    own = document.changed("fusion", FIRST.deployed(2, {"alarm": 0.4}))
+    assert LiveModels.read(own.encode(), "key") == own

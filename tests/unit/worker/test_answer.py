@@ -41,15 +41,17 @@ def encoded(modality, start_ms, end_ms=None, *, fill=1.0, samples=0, rate=0, tex
     return Encoded(item(modality, start_ms, end_ms, offset), content)
 
 
-def answered(items, probabilities=(0.1, 0.8, 0.2, 0.3), thresholds=0.5, served=None):
+def answered(items, probabilities=(0.1, 0.8, 0.2, 0.3), thresholds=None, served=None):
     contributions = np.zeros((3, len(probabilities)), np.float32)
-    answer = FusionAnswer(np.array(probabilities, np.float32), contributions, np.zeros(128, np.float32), "1")
+    served = served or ServedFacts(DIMS, EVENT_CLASSES, dict.fromkeys(EVENT_CLASSES, 0.5))
+    own = thresholds or served.thresholds
+    answer = FusionAnswer(np.array(probabilities, np.float32), contributions, np.zeros(128, np.float32), "1", own)
     return detection_of(
         WINDOW,
         items,
         answer,
         required=[Modality.VIDEO, Modality.AUDIO],
-        served=served or ServedFacts(DIMS, EVENT_CLASSES, dict.fromkeys(EVENT_CLASSES, thresholds)),
+        served=served,
         encoder_names={modality: f"{modality}_encoder" for modality in Modality},
         fusion_name="fusion",
         closed_ms=9_000,
@@ -80,10 +82,16 @@ def test_more_frames_than_the_model_takes_are_sampled_evenly_and_said():
 
 def test_the_event_is_the_most_probable_class_above_its_threshold():
     assert answered([encoded(Modality.VIDEO, 5_000)]).event == "collision"
-    assert answered([encoded(Modality.VIDEO, 5_000)], thresholds=0.9).event is None
+    assert answered([encoded(Modality.VIDEO, 5_000)], thresholds=dict.fromkeys(EVENT_CLASSES, 0.9)).event is None
 
 
-def test_classes_and_thresholds_are_those_that_are_served():
+def test_thresholds_are_those_of_the_version_that_answered_whatever_the_repository_has():
+    first, second = EVENT_CLASSES[:2]
+    detection = answered([encoded(Modality.VIDEO, 5_000)], (0.6, 0.8, 0.2, 0.3), {first: 0.55, second: 0.85})
+    assert detection.event == first
+
+
+def test_classes_are_those_that_are_served():
     served = ServedFacts(DIMS, ("leak", "mood.good", "steam"), {"leak": 0.3, "steam": 0.95})
     detection = answered([encoded(Modality.VIDEO, 5_000)], (0.4, 0.99, 0.9), served=served)
     assert detection.probabilities == {"leak": 0.4, "mood.good": 0.99, "steam": 0.9}

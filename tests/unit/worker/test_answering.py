@@ -175,7 +175,7 @@ class Stored:
 
     async def fuse(self, *_: object) -> FusionAnswer:
         self.fused += 1
-        return FusionAnswer(np.zeros(1, np.float32), np.zeros((3, 1), np.float32), np.zeros(128, np.float32), "1")
+        return FusionAnswer(np.zeros(1, np.float32), np.zeros((3, 1), np.float32), np.zeros(128, np.float32), "1", {})
 
     async def put(self, put: Put) -> SimpleNamespace:
         return SimpleNamespace(status=Status.STORED, detection=put.detection)

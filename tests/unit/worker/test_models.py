@@ -14,6 +14,7 @@ from streams.inference import TritonServer
 from streams.inference.client import Answer
 from streams.settings import Settings
 from streams.worker.encoders import Encoder
+from streams.worker.fusion_versions import AskedVersion
 from streams.worker.readiness import Readiness
 from streams.worker.services import Fuser
 
@@ -48,7 +49,11 @@ class Client:
         pass
 
 
-def fuser(client, live_version=lambda: 3, beside=None):
+THRESHOLDS = {"alarm": 0.4}
+THIRD = AskedVersion(3, THRESHOLDS)
+
+
+def fuser(client, live_version=lambda: THIRD, beside=None):
     return Fuser(client, shipped_facts(), Settings(), Readiness(), live_version, beside)
 
 
@@ -62,12 +67,16 @@ async def test_a_window_is_answered_with_the_version_that_answered():
     assert answer.probabilities.tolist() == [0.5] * len(answer.probabilities)
 
 
-async def test_the_version_that_is_live_as_a_window_is_asked_about_answers_it():
-    live, client = iter([3, 4]), Client(FUSION)
+async def test_the_version_that_is_live_as_a_window_is_asked_about_answers_it_with_its_thresholds():
+    live, client = iter([THIRD, AskedVersion(4, {"alarm": 0.7})]), Client(FUSION)
     one = fuser(client, lambda: next(live))
     window = Window("gate", 0, 10_000, first_seen_ms=0)
 
-    assert [(await one.fuse(window, [])).model_version for _ in range(2)] == ["3", "4"]
+    answers = [await one.fuse(window, []) for _ in range(2)]
+    assert [(answer.model_version, answer.thresholds) for answer in answers] == [
+        ("3", {"alarm": 0.4}),
+        ("4", {"alarm": 0.7}),
+    ]
     assert client.asked_for == [3, 4]
 
 
@@ -141,7 +150,7 @@ class Watched(list):
 async def test_raw_windows_are_laid_out_as_far_as_requests_take_them_and_no_further():
     served = ServedFacts({Modality.TRANSCRIPT: 4}, ("leak",), {"leak": 0.5}, {Modality.VIDEO: 2, Modality.AUDIO: 1}, 2)
     client, seen = BusyClient(served.make_specs()["fusion"]), set()
-    asked = Fuser(client, served, Settings(), Readiness(), lambda: 1)
+    asked = Fuser(client, served, Settings(), Readiness(), lambda: THIRD)
     windows = [Watched(seen) for _ in range(40)]
     answers = [
         asyncio.create_task(asked.fuse(Window("gate", k, k + 100, first_seen_ms=0), items))

@@ -39,7 +39,7 @@ def sound(start_ms, seconds, rate=AUDIO_RATE_HZ):
 
 
 def detect(items):
-    answer = FusionAnswer(np.array([0.1], np.float32), np.zeros((3, 1), np.float32), np.zeros(128, np.float32), "7")
+    answer = FusionAnswer(np.array([0.1], np.float32), np.zeros((3, 1), np.float32), np.zeros(128, np.float32), "7", {})
     names = {Modality.TRANSCRIPT: "text_encoder"}
     rest = {"required": [], "encoder_names": names, "fusion_name": "fusion", "closed_ms": 9_000, "shed": {}}
     return detection_of(WINDOW, items, answer, served=SERVED, **rest)
