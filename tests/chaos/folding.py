@@ -23,9 +23,8 @@ from tests.chaos.verify import Seen
 __all__ = ["TOLERANCE", "differences", "find_other_statistics"]
 
 TOLERANCE = 0.02
-"""How far a number may be off, as a share of the largest of its kind: some are stored in half precision, again and again.
-
-Whole numbers, among them counts and times, may not be off at all."""
+"""How far a number may be off, as a share of the largest of its kind: some are kept in half precision, read and
+written many times. Whole numbers, among them counts and times, may not be off at all."""
 _LEAST = float(np.finfo(np.float16).tiny)
 """Below it half precision has no share to keep to."""
 _READERS = 8
