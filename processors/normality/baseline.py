@@ -15,12 +15,13 @@ from processors.normality.calibration import Calibrator
 from processors.normality.features import Part, PartFeatures, WindowFeatures
 from processors.normality.heat import heat_of
 from processors.normality.judgement import UNUSUAL_P, Judgement, Place
-from processors.normality.lessons import Lesson, Lessons, TaughtAs
+from processors.normality.lessons import Lesson, Lessons
 from processors.normality.part_normal import PartAnswer, PartNormal
 from processors.normality.state_file import Groups, pack_state, unpack_state
 from processors.normality.states import NormalState
 from processors.normality.whole import WholeNormal
 from processors.normality.words_normal import WordsAnswer, WordsNormal
+from processors.teaching import TaughtAs
 
 __all__ = ["SourceBaseline", "TaughtAs"]
 
