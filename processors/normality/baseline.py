@@ -11,18 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.errors import ModelError
-from processors.normality.budget import AlarmBudget
 from processors.normality.calibration import Calibrator
 from processors.normality.features import Part, PartFeatures, WindowFeatures
-from processors.normality.fusing import fuse
-from processors.normality.gate import ScoreGate
 from processors.normality.heat import heat_of
-from processors.normality.judgement import Judgement, Place
-from processors.normality.lessons import Lesson, Lessons, TaughtAs
+from processors.normality.judgement import UNUSUAL_P, Judgement, Place
+from processors.normality.lessons import Lesson, Lessons
 from processors.normality.part_normal import PartAnswer, PartNormal
 from processors.normality.state_file import Groups, pack_state, unpack_state
 from processors.normality.states import NormalState
+from processors.normality.whole import WholeNormal
 from processors.normality.words_normal import WordsAnswer, WordsNormal
+from processors.teaching import TaughtAs
 
 __all__ = ["SourceBaseline", "TaughtAs"]
 
@@ -31,9 +30,7 @@ _ALARMS_PER_DAY: Final = 3.0
 _TAUGHT_P: Final = 1e-4
 """What a window that is like one taught anomalous has at most."""
 _TAUGHT_SCORE: Final = 4.0
-_UNUSUAL_P: Final = 0.05
 _MOST_SIMILAR: Final = 3
-_LEAST_P: Final = 1e-300
 _VOUCHED_BEYOND: Final = 1.3
 """Of few windows, held out in turn: a part vouches for p-values a twentieth of the least that they have themselves."""
 _LEAST_HEAT_P: Final = 1e-12
@@ -85,10 +82,7 @@ class SourceBaseline:
         self._words = WordsNormal()
         self._states = NormalState()
         self._lessons = Lessons()
-        self._fused = Calibrator()
-        self._gate = ScoreGate()
-        self._budget = AlarmBudget(alarms_per_day)
-        self._vouched = math.inf
+        self._whole = WholeNormal(alarms_per_day)
 
     def judge(self, features: WindowFeatures) -> Judgement:
         """Say how unusual a window is. Changes nothing.
@@ -119,15 +113,28 @@ class SourceBaseline:
         if not self._is_taught_anomalous(answers.parts):
             self._learn_parts(features, answers, trusted=trusted)
             self._states.learn(features, trusted=trusted)
-            if self._warm(answers) and (self._gate.add(judgement.score) or trusted):
-                self._fused.add(judgement.score)
+            if self._warm(answers):
+                self._whole.learn(judgement.score, trusted=trusted)
         if not judgement.warming_up and not trusted:
-            self._budget.observe(features.start_ms, judgement.anomaly_p)
+            self._whole.charge(features.start_ms, judgement.anomaly_p)
         self.version += 1
         self.learned_count += 1
         self.learned_through_ms = features.start_ms
         self.learned_digest = hashlib.sha256(f"{self.learned_digest}\n{window_id}".encode()).hexdigest()[:32]
         self._source = window_id.split("/", maxsplit=1)[0]
+        return judgement
+
+    def pass_over(self, features: WindowFeatures) -> Judgement:
+        """Judge a final window that is not to be learned, and count what it tells in the budget of alarms.
+
+        Windows come in order of start with those that are learned, each once.
+
+        Raises:
+            ModelError: a vector is not finite, or of another dimension or grid than those learned; nothing changes.
+        """
+        judgement = self.judge(features)
+        if not judgement.warming_up:
+            self._whole.charge(features.start_ms, judgement.anomaly_p)
         return judgement
 
     def teach(self, window_id: str, features: WindowFeatures, taught_as: TaughtAs, *, undo: bool = False) -> None:
@@ -174,7 +181,7 @@ class SourceBaseline:
             held_out: groups of windows, with what `scores_of` said of each; at least two groups.
         """
         whole = [scores for group in held_out for scores in group]
-        self._vouched = math.log10(len(whole)) + _VOUCHED_BEYOND
+        self._whole.vouched = math.log10(len(whole)) + _VOUCHED_BEYOND
         for part, calibrator in _calibrators_of(whole).items():
             if part is Part.VOCABULARY:
                 self._words.calibrator = calibrator
@@ -187,8 +194,8 @@ class SourceBaseline:
             )
             for scores in group:
                 p_values = {part: others[part].p_of(score) for part, score in scores.items() if part in others}
-                fused.append(fuse(_above_zero(p_values), self._vouched))
-        self._fused = Calibrator.of(fused)
+                fused.append(self._whole.fuse(p_values))
+        self._whole.calibrator = Calibrator.of(fused)
         self.version += 1
 
     def to_bytes(self) -> bytes:
@@ -196,11 +203,9 @@ class SourceBaseline:
         groups: dict[str, Mapping[str, npt.NDArray[Any]]] = {
             "words": self._words.state(),
             "lessons": self._lessons.state(list(self._parts)),
-            "fused": self._fused.state(),
-            "gate": self._gate.state(),
             "states": {name: array.astype(np.float16) for name, array in self._states.state().items()},
-            "budget": self._budget.state(),
         }
+        groups |= self._whole.state()
         groups |= {f"part.{part}": normal.state() for part, normal in self._parts.items()}
         about = {
             "models": self.models,
@@ -211,7 +216,7 @@ class SourceBaseline:
             "half_life": self._half_life,
             "capacity": self._capacity,
             "source": self._source,
-            "vouched": None if math.isinf(self._vouched) else self._vouched,
+            "vouched": None if math.isinf(self._whole.vouched) else self._whole.vouched,
             "parts": list(self._parts),
             "lessons": self._lessons.about(self._source),
         }
@@ -259,13 +264,11 @@ class SourceBaseline:
         self.learned_count = int(about["learned_count"])
         through_ms = about["learned_through_ms"]
         self.learned_through_ms = None if through_ms is None else int(through_ms)
-        self._vouched = math.inf if about["vouched"] is None else float(about["vouched"])
+        self._whole.vouched = math.inf if about["vouched"] is None else float(about["vouched"])
         self.learned_digest, self._source = str(about["learned_digest"]), str(about["source"])
         self._words = WordsNormal.from_state(groups["words"])
-        self._fused = Calibrator.from_state(groups["fused"])
-        self._gate = ScoreGate.from_state(groups["gate"])
+        self._whole.take_up(groups, alarms_per_day)
         self._states = NormalState.from_state(groups["states"])
-        self._budget = AlarmBudget.from_state(groups["budget"], alarms_per_day)
         parts = [Part(part) for part in about["parts"]]
         self._parts = {
             part: PartNormal.from_state(part, groups[f"part.{part}"], self._half_life, self._capacity) for part in parts
@@ -315,14 +318,13 @@ class SourceBaseline:
         parts = dict.fromkeys(features.parts, 1.0) | {part: answer.p for part, answer in answers.parts.items()}
         if answers.words is not None:
             parts[Part.VOCABULARY] = answers.words.p
-        score = fuse(_above_zero({part: parts[part] for part in self._warm(answers)}), self._vouched)
-        anomaly_p = self._fused.p_of(score)
-        is_anomalous = self._budget.is_anomalous(anomaly_p)
-        if self._fused.is_warm and self._is_taught_anomalous(answers.parts):
+        verdict = self._whole.judge({part: parts[part] for part in self._warm(answers)})
+        anomaly_p, score, is_anomalous = verdict.p, verdict.score, verdict.is_anomalous
+        if self._whole.is_warm and self._is_taught_anomalous(answers.parts):
             anomaly_p, score, is_anomalous = min(anomaly_p, _TAUGHT_P), max(score, _TAUGHT_SCORE), True
         return Judgement(
             anomaly_p,
-            not self._fused.is_warm,
+            not self._whole.is_warm,
             parts,
             score,
             self._heat(features, answers.parts),
@@ -367,7 +369,7 @@ class SourceBaseline:
         return tuple(
             Place(start_ms, float(each))
             for start_ms, each in zip(features.parts[Part.SOUND].starts_ms, p, strict=False)
-            if each < _UNUSUAL_P
+            if each < UNUSUAL_P
         )
 
     def _similar(self, features: WindowFeatures, answers: Mapping[Part, PartAnswer]) -> tuple[str, ...]:
@@ -398,16 +400,12 @@ def _most_telling(answers: Mapping[Part, PartAnswer]) -> Mapping[Part, PartAnswe
     if not answers:
         return {}
     part = min(answers, key=lambda each: (answers[each].p, -answers[each].score))
-    return {part: answers[part]} if answers[part].p <= _UNUSUAL_P else answers
+    return {part: answers[part]} if answers[part].p <= UNUSUAL_P else answers
 
 
 def _shape_of(features: PartFeatures) -> tuple[int, int]:
     rows, columns = features.grid or (1, 1)
     return rows * columns, features.vectors.shape[1]
-
-
-def _above_zero(p_values: Mapping[Part, float]) -> dict[Part, float]:
-    return {part: max(p, _LEAST_P) for part, p in p_values.items()}
 
 
 def _refuse(learned: Mapping[str, str], used: Mapping[str, str]) -> NoReturn:

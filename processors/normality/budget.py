@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from processors.errors import ModelError
 
-__all__ = ["AlarmBudget"]
+__all__ = ["EPISODE_GAP_MS", "AlarmBudget"]
 
 _DAY_MS: Final = 86_400_000
-_EPISODE_GAP_MS: Final = 60_000
+EPISODE_GAP_MS: Final = 60_000
+"""The longest pause within one alarm."""
 _LONGEST_EPISODE_MS: Final = 3_600_000
 """An alarm that goes on is charged again after this long, so that one without an end can't hide from the budget."""
 _GAIN: Final = 0.3
@@ -50,7 +51,7 @@ class AlarmBudget:
         episode_gap_ms: the longest pause within one alarm.
     """
 
-    def __init__(self, per_day: float, episode_gap_ms: int = _EPISODE_GAP_MS) -> None:
+    def __init__(self, per_day: float, episode_gap_ms: int = EPISODE_GAP_MS) -> None:
         if not per_day > 0:
             raise ValueError(f"a budget of {per_day} alarms a day; expected more than 0")
         self._per_day = per_day
@@ -119,7 +120,7 @@ class AlarmBudget:
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, npt.NDArray[np.generic]], per_day: float, episode_gap_ms: int = _EPISODE_GAP_MS
+        cls, state: Mapping[str, npt.NDArray[np.generic]], per_day: float, episode_gap_ms: int = EPISODE_GAP_MS
     ) -> Self:
         """Take up a `state`, under the same budget or another.
 

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
-from hashlib import shake_128
 from typing import Final
 
 import numpy as np
@@ -12,6 +10,7 @@ import numpy.typing as npt
 from processors.normality.camera import LIGHT_MEASURES, measure_light
 from processors.normality.features import Part, PartFeatures
 from processors.normality.observation import HeardSecond, Observation
+from processors.normality.projection import project
 from processors.normality.sound_measures import SOUND_MEASURES
 
 __all__ = ["LOUDNESS_UNITS", "TALK_MEASURES", "listen", "words_of"]
@@ -75,19 +74,9 @@ def _pairs(observation: Observation) -> npt.NDArray[np.float32]:
         picture = np.mean([frame.embedding for frame in shown], axis=0)
         light = measure_light(shown)[[_BRIGHTNESS, _CONTRAST]]
         level = second.measures[[_LEVEL, _VOICE]] * LOUDNESS_UNITS[[_LEVEL, _VOICE]]
-        rows.append(np.concatenate([_project(picture), light, _project(second.embedding), level]))
+        rows.append(np.concatenate([_short(picture), light, _short(second.embedding), level]))
     return np.stack(rows).astype(np.float32)
 
 
-def _project(embedding: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    projected: npt.NDArray[np.float32] = embedding.astype(np.float32) @ _projection(len(embedding))
-    return projected
-
-
-@lru_cache(maxsize=4)
-def _projection(dim: int) -> npt.NDArray[np.float32]:
-    """Random signs, the same for all sources and for ever: distances stay (Achlioptas, 2003)."""
-    count = dim * _PAIR_DIMS
-    drawn = np.frombuffer(shake_128(f"agreement {dim}".encode()).digest(-(-count // 8)), np.uint8)
-    signs = np.unpackbits(drawn)[:count].reshape(dim, _PAIR_DIMS).astype(np.float32) * 2 - 1
-    return (signs / np.sqrt(np.float32(_PAIR_DIMS))).astype(np.float32)
+def _short(embedding: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return project(embedding[None].astype(np.float32), _PAIR_DIMS)[0]

@@ -2,20 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from processors.errors import ModelError
 from processors.normality.features import Part
+from processors.teaching import MAX_LESSONS, TaughtAs
 
-__all__ = ["WHOLE", "Lesson", "Lessons", "Sample", "TaughtAs"]
+__all__ = ["WHOLE", "Lesson", "Lessons", "Sample"]
 
-TaughtAs = Literal["normal", "anomalous"]
-"""What a person said of a window."""
-
-_MOST_LESSONS: Final = 32
 _MOST_VALUES: Final = 2_500
 """Numbers of two bytes in all lessons together."""
 WHOLE: Final = -1
@@ -77,7 +74,7 @@ class Lessons:
         """Take a lesson; a second one on the same window replaces the first."""
         self._lessons.pop(lesson.window_id, None)
         self._lessons[lesson.window_id] = lesson
-        while len(self._lessons) > _MOST_LESSONS or (len(self._lessons) > 1 and self._values() > _MOST_VALUES):
+        while len(self._lessons) > MAX_LESSONS or (len(self._lessons) > 1 and self._values() > _MOST_VALUES):
             del self._lessons[next(iter(self._lessons))]
 
     def remove(self, window_id: str) -> None:

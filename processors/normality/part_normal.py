@@ -12,12 +12,11 @@ from processors.normality.features import Part, PartFeatures
 from processors.normality.gate import ScoreGate
 from processors.normality.lessons import WHOLE, Lesson, Sample
 from processors.normality.memory_bank import BankShape, MemoryBank
+from processors.normality.part_scores import PartScores
 from processors.normality.state_groups import grouped, joined
 
 __all__ = ["PartAnswer", "PartNormal"]
 
-_UNCALIBRATED: Final = 30
-"""Windows that a bank learns before its scores say anything."""
 _CELL_SLOTS: Final = 8
 _MOST_CELL_SLOTS: Final = 180
 _MOMENT_SLOTS: Final = 24
@@ -75,13 +74,21 @@ class PartNormal:
 
     def __init__(self, part: Part, places: int, dim: int, half_life: float, capacity: int = 1) -> None:
         self.bank = MemoryBank(_shape(part, places, dim, capacity), half_life)
-        self.calibrator = Calibrator()
-        self._gate = ScoreGate()
+        self._scores = PartScores()
 
     @property
     def shape(self) -> tuple[int, int]:
         """Places, and length of a vector."""
         return self.bank.shape.places, self.bank.shape.dim
+
+    @property
+    def calibrator(self) -> Calibrator:
+        """Of the part's scores."""
+        return self._scores.calibrator
+
+    @calibrator.setter
+    def calibrator(self, calibrator: Calibrator) -> None:
+        self._scores.calibrator = calibrator
 
     def judge(self, part: Part, features: PartFeatures, at_ms: int, normal_lessons: list[Lesson]) -> PartAnswer:
         """Say how unusual a part is. Changes nothing."""
@@ -104,14 +111,13 @@ class PartNormal:
             at_ms: start of the window.
             trusted: whether somebody vouches that it is normal.
         """
-        if self.bank.learned >= _UNCALIBRATED and (self._gate.add(answer.score) or trusted):
-            self.calibrator.add(answer.score)
+        self._scores.learn(answer.score, self.bank.learned, trusted=trusted)
         self.bank.learn(answer.vectors, answer.places, at_ms, trusted=trusted, distances=answer.distances)
 
     def sample_unusual(self, answer: PartAnswer) -> Sample | None:
         """What a lesson keeps of a window to make it normal; None where nothing in the part is unusual."""
         order = np.argsort(-answer.ratios, kind="stable")
-        unusual = order[answer.ratios[order] > self._gate.median]
+        unusual = order[answer.ratios[order] > self._scores.gate.median]
         if not len(unusual):
             return None
         if len(unusual) > _MOST_SAMPLES and self.bank.shape.places > 1:
@@ -134,7 +140,7 @@ class PartNormal:
 
     def p_of(self, ratios: Floats) -> Floats:
         """Of each vector, the p-value of a window that has nothing more unusual."""
-        floor = self._gate.median
+        floor = self._scores.gate.median
         return np.array([self.calibrator.p_of(float(each)) if each > floor else 1.0 for each in ratios], np.float32)
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
@@ -144,7 +150,7 @@ class PartNormal:
                 "shape": {"": np.array(self.shape, np.int32)},
                 "bank": self.bank.state(),
                 "calibration": self.calibrator.state(),
-                "gate": self._gate.state(),
+                "gate": self._scores.gate.state(),
             }
         )
 
@@ -159,8 +165,8 @@ class PartNormal:
         places, dim = groups["shape"][""].tolist()
         normal = cls(part, places, dim, half_life, capacity)
         normal.bank = MemoryBank.from_state(normal.bank.shape, groups["bank"], half_life)
-        normal.calibrator = Calibrator.from_state(groups["calibration"])
-        normal._gate = ScoreGate.from_state(groups["gate"])
+        calibrator, gate = Calibrator.from_state(groups["calibration"]), ScoreGate.from_state(groups["gate"])
+        normal._scores = PartScores(calibrator, gate)
         return normal
 
     def _ratios_to(self, sample: Sample, vectors: Floats, places: npt.NDArray[np.intp]) -> Floats:

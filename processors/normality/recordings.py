@@ -8,7 +8,7 @@ from processors.errors import ModelError
 from processors.normality.baseline import SourceBaseline
 from processors.normality.features import WindowFeatures
 
-__all__ = ["FEWEST_LENGTHS", "FEWEST_WINDOWS", "learn_recordings", "learning_steps"]
+__all__ = ["FEWEST_LENGTHS", "FEWEST_WINDOWS", "TooFewWindows", "learn_recordings", "learning_steps"]
 
 FEWEST_WINDOWS: Final = 20
 """Windows below which nothing can be said."""
@@ -20,6 +20,23 @@ _CAPACITY: Final = 8
 _FOLDS: Final = 4
 _MANY_WINDOWS: Final = 4_000
 """From here on two stretches are enough: each half knows as much as it is going to."""
+
+
+class TooFewWindows(ModelError):
+    """Recordings are too short to learn from.
+
+    Attributes:
+        count: windows that there are.
+        lasting_ms: how long they last together.
+    """
+
+    def __init__(self, count: int, lasting_ms: int, length_ms: int) -> None:
+        super().__init__(
+            f"{count} normal windows that last {lasting_ms} ms are too few to learn from; expected at least "
+            f"{FEWEST_WINDOWS} windows that last {FEWEST_LENGTHS * length_ms} ms"
+        )
+        self.count = count
+        self.lasting_ms = lasting_ms
 
 
 def learn_recordings(
@@ -36,8 +53,8 @@ def learn_recordings(
         progress: told now and then how many of `learning_steps` were made since it was told last.
 
     Raises:
-        ModelError: there are fewer than `FEWEST_WINDOWS` windows, or they last less than `FEWEST_LENGTHS` windows; or a
-            window has features that are not finite, or are not like those of the others.
+        TooFewWindows: there are fewer than `FEWEST_WINDOWS`, or they last less than `FEWEST_LENGTHS` of them.
+        ModelError: a window has features that are not finite, or are not like those of the others.
     """
     _require_enough(recordings)
     windows = sorted((window for recording in recordings for window in recording), key=lambda each: each.start_ms)
@@ -82,7 +99,4 @@ def _require_enough(recordings: Sequence[Sequence[WindowFeatures]]) -> None:
     lasting_ms = sum(windows[-1].end_ms - windows[0].start_ms for windows in recordings if windows)
     length_ms = max((each.end_ms - each.start_ms for windows in recordings for each in windows), default=0)
     if count < FEWEST_WINDOWS or lasting_ms < FEWEST_LENGTHS * length_ms:
-        raise ModelError(
-            f"{count} normal windows that last {lasting_ms} ms are too few to learn from; expected at least "
-            f"{FEWEST_WINDOWS} windows that last {FEWEST_LENGTHS * length_ms} ms"
-        )
+        raise TooFewWindows(count, lasting_ms, length_ms)

@@ -7,7 +7,13 @@ from typing import Any, Final
 from processors.models.observing import ItemEncoders, Observed, is_finite, windows
 from processors.normality import Judgement, SourceBaseline, WindowFeatures, extract
 from processors.normality.motion import RecentMotion
-from processors.normality.recordings import FEWEST_LENGTHS, FEWEST_WINDOWS, learn_recordings, learning_steps
+from processors.normality.recordings import (
+    FEWEST_LENGTHS,
+    FEWEST_WINDOWS,
+    TooFewWindows,
+    learn_recordings,
+    learning_steps,
+)
 from streams.errors import ConfigurationError
 from streams.scoring.clips import Clip
 
@@ -90,10 +96,12 @@ def score_clips(
         learned.append([each for _, each in _featured(observed, scoring) if each is not None])
         at_ms = observed.end_ms + scoring.window_ms  # no window reaches into two recordings
         told("encoding normal recordings", 1, len(normal))
-    _require_enough(learned, scoring)
     steps = learning_steps(sum(map(len, learned)))
     told("learning what is normal", 0, steps)
-    baseline = learn_recordings(learned, progress=lambda made: told("learning what is normal", made, steps))
+    try:
+        baseline = learn_recordings(learned, progress=lambda made: told("learning what is normal", made, steps))
+    except TooFewWindows as error:
+        raise _too_short(error, scoring) from error
     for clip in clips:
         told("scoring", 0, len(clips))
         observed = clip.observe(encoders, at_ms if scoring.learns else 0)
@@ -117,14 +125,12 @@ def _judge(baseline: SourceBaseline, features: WindowFeatures, scoring: Scoring)
     return baseline.learn(f"recording/{features.start_ms}/{scoring.window_ms}", features)
 
 
-def _require_enough(learned: Sequence[Sequence[WindowFeatures]], scoring: Scoring) -> None:
-    count = sum(map(len, learned))
-    lasting_ms = sum(windows[-1].end_ms - windows[0].start_ms for windows in learned if windows)
+def _too_short(error: TooFewWindows, scoring: Scoring) -> ConfigurationError:
+    count, lasting_ms = error.count, error.lasting_ms
     missing_ms = max((FEWEST_WINDOWS - count) * scoring.hop_ms, FEWEST_LENGTHS * scoring.window_ms - lasting_ms)
-    if missing_ms > 0:
-        raise ConfigurationError(
-            f"the normal recordings are too short: {count} windows that last {lasting_ms / 1000:g} s, expected at "
-            f"least {FEWEST_WINDOWS} that last {FEWEST_LENGTHS * scoring.window_ms / 1000:g} s; add "
-            f"{missing_ms / 1000:g} s of normal recordings, or choose a shorter --window or --hop",
-            code="configuration.recordings",
-        )
+    return ConfigurationError(
+        f"the normal recordings are too short: {count} windows that last {lasting_ms / 1000:g} s, expected at "
+        f"least {FEWEST_WINDOWS} that last {FEWEST_LENGTHS * scoring.window_ms / 1000:g} s; add "
+        f"{missing_ms / 1000:g} s of normal recordings, or choose a shorter --window or --hop",
+        code="configuration.recordings",
+    )

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, cast
 from pydantic import NonNegativeInt
 from redis.asyncio import Redis
 
+from processors.teaching import MAX_LESSONS, TaughtAs
 from streams.store.connection import Connection
 from streams.store.documents import StoredDocument
 from streams.store.identity import detection_id, split_detection_id
@@ -26,10 +27,6 @@ __all__ = [
     "WriteStatus",
 ]
 
-MAX_LESSONS = 32
-"""Windows of one source that may be called normal or anomalous at a time."""
-
-TaughtAs = Literal["normal", "anomalous"]
 WriteStatus = Literal["written", "changed", "fenced"]
 
 # A window's features are some kilobytes: a page is some megabytes on the wire.

@@ -13,10 +13,7 @@ from streams.store import BaselineAbout, Fence, PendingWindow, StoredBaseline, S
 from streams.worker.metrics import BASELINE_LESSONS, BASELINE_WINDOWS
 from streams.worker.observing import KeptFeatures
 
-__all__ = ["UNUSUAL_P", "Judged", "SourceNormal", "chained"]
-
-UNUSUAL_P = 0.05
-"""Windows with at most this p-value are explained, and their features are kept for people to teach with."""
+__all__ = ["Judged", "SourceNormal", "chained"]
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +76,8 @@ class SourceNormal:
         """Go on over final windows, in order of start.
 
         A window that overlaps the last one learned is passed over: half of it was learned already, so it would look
-        more usual than any window does when it is judged, which is before any of it was learned.
+        more usual than any window does when it is judged, which is before any of it was learned. It is told all the
+        same, so what it tells is counted in the budget of alarms.
         """
         for window in windows:
             self.learning = window.start_ms
@@ -136,7 +134,10 @@ class SourceNormal:
             kept = self._readable(window)
             if isinstance(kept, str):
                 return kept, False
-            if _differs(self.about.models, kept.models):
+            is_other = _differs(self.about.models, kept.models)
+            if self.about.learned_to_ms is not None and window.start_ms < self.about.learned_to_ms:
+                return "overlapping", not is_other and self.baseline.pass_over(kept.features).is_unusual
+            if is_other:
                 log.warning("baseline_begun_anew", source_id=self.source_id, models=dict(kept.models))
                 self.baseline = _begin(self.settings)
                 self.about = self.about.model_copy(update={"models": {}, "learned": 0, "digest": "", "taught": {}})
@@ -145,7 +146,7 @@ class SourceNormal:
             log.warning("window_not_learned", window=window.id, reason=str(error))
             return "refused", False
         self.about = self.about.model_copy(update={"models": {**self.about.models, **kept.models}})
-        return "learned", not judgement.warming_up and judgement.anomaly_p <= UNUSUAL_P
+        return "learned", judgement.is_unusual
 
     def _readable(self, window: PendingWindow) -> KeptFeatures | str:
         """The features of a window, or why it is passed over."""
@@ -155,8 +156,6 @@ class SourceNormal:
             return "no_features"
         if window.start_ms in self.refused:
             return "crashed"
-        if self.about.learned_to_ms is not None and window.start_ms < self.about.learned_to_ms:
-            return "overlapping"
         kept = KeptFeatures.from_bytes(window.features)
         if any("," in version for version in kept.models.values()):
             return "mixed_models"

@@ -10,6 +10,7 @@ import pytest
 
 from processors.modality import Modality
 from processors.normality import Part, PartFeatures, SourceBaseline, WindowFeatures
+from processors.normality.state_file import pack_state
 from streams.records import (
     AudioCoverage,
     Coverage,
@@ -247,6 +248,23 @@ def test_statistics_of_other_windows_or_numbers_are_found():
     starts_ms = range(0, 40_000, 2_000)
     assert differences(state_after(starts_ms[:-4]), state_after(starts_ms))
     assert differences(state_after(starts_ms, size=1.5), state_after(starts_ms))
+
+
+def packed(**arrays: np.ndarray) -> bytes:
+    return pack_state({}, {"light": arrays})
+
+
+@pytest.mark.parametrize("largest", [1e-3, 1.0, 1e6])
+def test_a_statistic_may_be_off_by_a_share_of_its_own_size_and_not_more(largest):
+    variance = np.array([0.1, 1.0]) * largest
+    assert differences(packed(variance=variance * 1.01), packed(variance=variance)) == []
+    assert differences(packed(variance=variance * 1.05), packed(variance=variance))
+
+
+def test_counts_and_times_may_not_be_off_at_all():
+    times_ms = np.array([EPOCH_MS, EPOCH_MS + 2_000])
+    assert differences(packed(times_ms=times_ms), packed(times_ms=times_ms)) == []
+    assert differences(packed(times_ms=times_ms + 2_000), packed(times_ms=times_ms))
 
 
 def frame(event_id: str, at_ms: int, timestamp_ms: int, offset: int, kind: Kind = Kind.GOOD) -> Held:

@@ -1,7 +1,7 @@
 """What a burst of true anomalies does to a budget of alarms, and to the anomalies that follow."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -87,6 +87,7 @@ def measure_bursts(
     *,
     days: float = 30.0,
     hop_s: float = 10.0,
+    window_s: float = 10.0,
     budgets: Sequence[float] = (1.0, 3.0, 10.0),
     factor: float = 100.0,
 ) -> BurstReport:
@@ -96,12 +97,13 @@ def measure_bursts(
         seeds: one run each.
         days: that each source is watched, at least 2.
         hop_s: from window to window.
+        window_s: how long a window is.
         budgets: alarms a day.
         factor: by which the scores of picture and sound are higher in an anomaly.
     """
     figures: dict[float, list[BurstFigures]] = {budget: [] for budget in budgets}
     for seed in seeds:
-        scores = simulate_scores(SimulationSettings(days, hop_s), seed)
+        scores = simulate_scores(SimulationSettings(days, hop_s, window_s), seed)
         burst_ms = days / 2 * DAY_MS + np.arange(_ANOMALIES) * _HOURS * 3_600_000 / _ANOMALIES
         later_ms = np.arange(days / 2 + 0.75, days, 1.0) * DAY_MS
         burst, later = ((each // scores.hop_ms).astype(np.int64) for each in (burst_ms, later_ms))
@@ -128,7 +130,7 @@ def _with_anomalies(scores: SimulatedScores, starts: Starts, factor: float) -> S
     parts = {part: each.copy() for part, each in scores.parts.items()}
     for part in (Part.APPEARANCE, Part.MOTION, Part.SOUND):
         parts[part][at] *= factor
-    return SimulatedScores(scores.hop_ms, parts)
+    return replace(scores, parts=parts)
 
 
 def _share_told(alarms: Alarms, starts: Starts) -> float:

@@ -50,6 +50,7 @@ class SimulationSettings:
     Attributes:
         days: how long it is watched.
         hop_s: from window to window.
+        window_s: how long a window is, at least `hop_s`.
         passing_per_hour: things that pass, each raising the scores of picture and sound for a while.
         drift_per_day: growth of the logarithm of every score; what passes grows likewise in number.
         swing_by_day: how much wider the scores swing at noon than at midnight, as a difference of logarithms.
@@ -57,6 +58,7 @@ class SimulationSettings:
 
     days: float = 30.0
     hop_s: float = 10.0
+    window_s: float = 10.0
     passing_per_hour: float = 20.0
     drift_per_day: float = 0.0
     swing_by_day: float = 0.0
@@ -68,10 +70,12 @@ class SimulatedScores:
 
     Attributes:
         hop_ms: from window to window, the first starting at 0.
+        window_ms: how long each is.
         parts: float64 [N] each; NaN where the part's modality is absent.
     """
 
     hop_ms: int
+    window_ms: int
     parts: Mapping[Part, Floats]
 
     def __len__(self) -> int:
@@ -104,7 +108,7 @@ def simulate_scores(settings: SimulationSettings, seed: int) -> SimulatedScores:
             scores *= 1 + passing
         scores[absent.get(modality, np.zeros(count, bool))] = np.nan
         parts[part] = scores
-    return SimulatedScores(round(settings.hop_s * 1000), parts)
+    return SimulatedScores(round(settings.hop_s * 1000), round(settings.window_s * 1000), parts)
 
 
 def _swinging(rng: np.random.Generator, count: int, keep: float) -> Floats:

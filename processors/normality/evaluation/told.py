@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from processors.normality.budget import AlarmBudget
-from processors.normality.calibration import Calibrator
+from processors.normality.budget import EPISODE_GAP_MS, AlarmBudget
 from processors.normality.evaluation.simulation import SimulatedScores
 from processors.normality.features import Part
-from processors.normality.fusing import fuse
-from processors.normality.gate import ScoreGate
+from processors.normality.part_scores import PartScores
+from processors.normality.whole import WholeNormal
 
-__all__ = ["EPISODE_GAP_MS", "Alarms", "tell_alarms", "tell_p_values"]
+__all__ = ["Alarms", "tell_alarms", "tell_p_values"]
 
-EPISODE_GAP_MS = 60_000
+_NO_BUDGET = 1.0
+"""Alarms a day: budgets are followed afterwards, several over the same p-values."""
 
 
 class Alarms:
@@ -36,24 +36,29 @@ class Alarms:
 def tell_p_values(scores: SimulatedScores) -> npt.NDArray[np.float64]:
     """Judge each window before it is learned, its parts first and then what they are together.
 
+    As in a worker, a window that overlaps the last one learned is judged and not learned.
+
     Returns:
-        float64 [N]; NaN while warming up, and where no part is there.
+        float64 [N]; NaN while warming up.
     """
-    calibrators = {part: Calibrator() for part in scores.parts}
-    gates = {part: ScoreGate() for part in scores.parts}
-    fused, fused_gate = Calibrator(), ScoreGate()
+    normals = {part: PartScores() for part in scores.parts}
+    learned = dict.fromkeys(scores.parts, 0)
+    whole = WholeNormal(_NO_BUDGET)
     told = np.full(len(scores), np.nan)
+    learned_to_ms = 0
     for window, parts in enumerate(_windows(scores)):
-        p_values = {part: calibrators[part].p_of(score) for part, score in parts if calibrators[part].is_warm}
+        p_values = {part: normals[part].calibrator.p_of(score) for part, score in parts if _is_warm(normals[part])}
+        verdict = whole.judge(p_values)
+        if whole.is_warm:
+            told[window] = verdict.p
+        if window * scores.hop_ms < learned_to_ms:
+            continue
+        learned_to_ms = window * scores.hop_ms + scores.window_ms
         for part, score in parts:
-            if gates[part].add(score):
-                calibrators[part].add(score)
-        if p_values:
-            figure = fuse(p_values)
-            if fused.is_warm:
-                told[window] = fused.p_of(figure)
-            if fused_gate.add(figure):
-                fused.add(figure)
+            normals[part].learn(score, learned[part])
+            learned[part] += 1
+        if any(_is_warm(normals[part]) for part, _ in parts):
+            whole.learn(verdict.score)
     return told
 
 
@@ -65,7 +70,7 @@ def tell_alarms(p_values: npt.NDArray[np.float64], hop_ms: int, per_day: float) 
         hop_ms: from window to window.
         per_day: budget of alarms.
     """
-    budget = AlarmBudget(per_day, EPISODE_GAP_MS)
+    budget = AlarmBudget(per_day)
     anomalous = np.zeros(len(p_values), bool)
     thresholds = np.zeros(len(p_values))
     for window, p in enumerate(p_values.tolist()):
@@ -73,6 +78,10 @@ def tell_alarms(p_values: npt.NDArray[np.float64], hop_ms: int, per_day: float) 
         if not np.isnan(p):
             anomalous[window] = budget.observe(window * hop_ms, p)
     return Alarms(anomalous, thresholds, hop_ms)
+
+
+def _is_warm(normal: PartScores) -> bool:
+    return normal.calibrator.is_warm
 
 
 def _windows(scores: SimulatedScores) -> Iterator[list[tuple[Part, float]]]:

@@ -6,6 +6,7 @@ from sources import DAY_MS, HOUR_MS, DrawnSource
 
 from processors.errors import ModelError
 from processors.normality import Part, PartFeatures, SourceBaseline, WindowFeatures
+from processors.normality.evaluation.p_values import ks_distance
 
 _ONE_HOUR_OF_WINDOWS = 450
 _HOP_MS = 8_000
@@ -73,6 +74,19 @@ def test_p_of_normal_windows_is_uniform():
 
     # 1.63 / sqrt(1000): one uniform sample in a hundred is farther away.
     assert np.abs(p - np.arange(1, 1_001) / 1_000).max() < 0.052
+
+
+def test_p_of_normal_windows_is_uniform_from_the_end_of_the_warm_up():
+    told = []
+    for seed in range(5):
+        source, baseline = DrawnSource(seed), SourceBaseline()
+        judged = [baseline.learn(*source.window(number * _HOP_MS)) for number in range(480)]
+        warm = [each.warming_up for each in judged].index(False)
+        told.append([each.anomaly_p for each in judged[warm : warm + 200]])
+
+    # 1.63 / sqrt(N): one uniform sample in a hundred is farther away.
+    assert ks_distance(np.concatenate(told)) < 1.63 / np.sqrt(1_000)
+    assert max(ks_distance(np.array(each)) for each in told) < 1.63 / np.sqrt(200)
 
 
 @pytest.mark.parametrize("kind", ["cell", "sound"])
