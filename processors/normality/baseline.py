@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -13,11 +12,11 @@ import numpy.typing as npt
 from processors.errors import ModelError
 from processors.normality.budget import AlarmBudget
 from processors.normality.calibration import Calibrator
+from processors.normality.explaining import UNUSUAL_P, heats_of, seconds_of, similar_to
 from processors.normality.features import Part, PartFeatures, WindowFeatures
 from processors.normality.fusing import fuse
 from processors.normality.gate import ScoreGate
-from processors.normality.heat import heat_of
-from processors.normality.judgement import Judgement, Place
+from processors.normality.judgement import Judgement
 from processors.normality.lessons import Lesson, Lessons, TaughtAs
 from processors.normality.part_normal import PartAnswer, PartNormal
 from processors.normality.state_file import Groups, pack_state, unpack_state
@@ -31,13 +30,9 @@ _ALARMS_PER_DAY: Final = 3.0
 _TAUGHT_P: Final = 1e-4
 """What a window that is like one taught anomalous has at most."""
 _TAUGHT_SCORE: Final = 4.0
-_UNUSUAL_P: Final = 0.05
-_MOST_SIMILAR: Final = 3
 _LEAST_P: Final = 1e-300
 _VOUCHED_BEYOND: Final = 1.3
 """Of few windows, held out in turn: a part vouches for p-values a twentieth of the least that they have themselves."""
-_LEAST_HEAT_P: Final = 1e-12
-"""Below it the heat of a cell says no more."""
 _NO_WINDOWS: Final = ""
 
 
@@ -325,11 +320,11 @@ class SourceBaseline:
             not self._fused.is_warm,
             parts,
             score,
-            self._heat(features, answers.parts),
-            self._seconds(features, answers.parts),
+            heats_of(features, self._parts, answers.parts),
+            seconds_of(features, self._parts, answers.parts),
             () if answers.words is None else answers.words.unheard,
             self._states.name(features),
-            similar=self._similar(features, answers.parts),
+            similar=similar_to(answers.parts, self._source, features.end_ms - features.start_ms),
             is_anomalous=is_anomalous,
         )
 
@@ -337,17 +332,6 @@ class SourceBaseline:
         """The parts of a window whose p-values are valid."""
         warm = [part for part in answers.parts if self._parts[part].calibrator.is_warm]
         return warm if answers.words is None or not self._words.calibrator.is_warm else [*warm, Part.VOCABULARY]
-
-    def _heat(
-        self, features: WindowFeatures, answers: Mapping[Part, PartAnswer]
-    ) -> dict[Part, npt.NDArray[np.float32]]:
-        heats = {}
-        for part, answer in answers.items():
-            p = np.maximum(self._parts[part].p_of(answer.ratios), _LEAST_HEAT_P)
-            heat = heat_of(features.parts[part], np.abs(np.log10(p)))
-            if heat is not None:
-                heats[part] = heat
-        return heats
 
     def _is_taught_anomalous(self, answers: Mapping[Part, PartAnswer]) -> bool:
         """Whether a window is like one that a person called anomalous, in all parts that made it so."""
@@ -358,27 +342,6 @@ class SourceBaseline:
             ):
                 return True
         return False
-
-    def _seconds(self, features: WindowFeatures, answers: Mapping[Part, PartAnswer]) -> tuple[Place, ...]:
-        answer = answers.get(Part.SOUND)
-        if answer is None:
-            return ()
-        p = self._parts[Part.SOUND].p_of(answer.ratios)
-        return tuple(
-            Place(start_ms, float(each))
-            for start_ms, each in zip(features.parts[Part.SOUND].starts_ms, p, strict=False)
-            if each < _UNUSUAL_P
-        )
-
-    def _similar(self, features: WindowFeatures, answers: Mapping[Part, PartAnswer]) -> tuple[str, ...]:
-        """Windows that the nearest prototypes were last seen in: the more of this window's vectors, the nearer."""
-        votes: defaultdict[int, float] = defaultdict(float)
-        for answer in answers.values():
-            for start_ms in answer.like_ms[answer.like_ms >= 0].tolist():
-                votes[start_ms] += 1 / len(answer.like_ms)
-        size_ms = features.end_ms - features.start_ms
-        ranked = sorted(votes, key=lambda start_ms: (-votes[start_ms], -start_ms))
-        return tuple(f"{self._source}/{start_ms}/{size_ms}" for start_ms in ranked[:_MOST_SIMILAR])
 
 
 def _calibrators_of(windows: Sequence[Mapping[Part, float]]) -> dict[Part, Calibrator]:
@@ -398,7 +361,7 @@ def _most_telling(answers: Mapping[Part, PartAnswer]) -> Mapping[Part, PartAnswe
     if not answers:
         return {}
     part = min(answers, key=lambda each: (answers[each].p, -answers[each].score))
-    return {part: answers[part]} if answers[part].p <= _UNUSUAL_P else answers
+    return {part: answers[part]} if answers[part].p <= UNUSUAL_P else answers
 
 
 def _shape_of(features: PartFeatures) -> tuple[int, int]:

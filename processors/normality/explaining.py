@@ -1,0 +1,59 @@
+"""Why a window is unusual: where in the picture, in which seconds, and what such a window normally is."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.normality.features import Part, WindowFeatures
+from processors.normality.heat import heat_of
+from processors.normality.judgement import Place
+from processors.normality.part_normal import PartAnswer, PartNormal
+
+__all__ = ["UNUSUAL_P", "heats_of", "seconds_of", "similar_to"]
+
+UNUSUAL_P: Final = 0.05
+"""A part or a second is unusual up to this p-value."""
+_LEAST_HEAT_P: Final = 1e-12
+"""Below it the heat of a cell says no more."""
+_MOST_SIMILAR: Final = 3
+
+
+def heats_of(
+    features: WindowFeatures, normals: Mapping[Part, PartNormal], answers: Mapping[Part, PartAnswer]
+) -> dict[Part, npt.NDArray[np.float32]]:
+    """Of each part with places in the picture: float32 [R, C], -log10 of each cell's p."""
+    heats = {}
+    for part, answer in answers.items():
+        p = np.maximum(normals[part].p_of(answer.ratios), _LEAST_HEAT_P)
+        heat = heat_of(features.parts[part], np.abs(np.log10(p)))
+        if heat is not None:
+            heats[part] = heat
+    return heats
+
+
+def seconds_of(
+    features: WindowFeatures, normals: Mapping[Part, PartNormal], answers: Mapping[Part, PartAnswer]
+) -> tuple[Place, ...]:
+    """The seconds of sound that are unusual."""
+    answer = answers.get(Part.SOUND)
+    if answer is None:
+        return ()
+    p = normals[Part.SOUND].p_of(answer.ratios)
+    return tuple(
+        Place(start_ms, float(each))
+        for start_ms, each in zip(features.parts[Part.SOUND].starts_ms, p, strict=False)
+        if each < UNUSUAL_P
+    )
+
+
+def similar_to(answers: Mapping[Part, PartAnswer], source: str, size_ms: int) -> tuple[str, ...]:
+    """Windows that the nearest prototypes were last seen in: the more of this window's vectors, the nearer."""
+    votes: defaultdict[int, float] = defaultdict(float)
+    for answer in answers.values():
+        for start_ms in answer.like_ms[answer.like_ms >= 0].tolist():
+            votes[start_ms] += 1 / len(answer.like_ms)
+    ranked = sorted(votes, key=lambda start_ms: (-votes[start_ms], -start_ms))
+    return tuple(f"{source}/{start_ms}/{size_ms}" for start_ms in ranked[:_MOST_SIMILAR])
