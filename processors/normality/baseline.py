@@ -76,6 +76,7 @@ class SourceBaseline:
         self._half_life = half_life
         self._capacity = capacity
         self._source = ""
+        self._size_ms = 0
         self._parts: dict[Part, PartNormal] = {}
         self._words = WordsNormal()
         self._states = NormalState()
@@ -110,6 +111,7 @@ class SourceBaseline:
         """
         answers = self._answer(features)
         judgement = self._judge(features, answers)
+        self._name_windows(window_id, features.end_ms - features.start_ms)
         # What a person called anomalous is not learned, however often it comes.
         if not self._is_taught_anomalous(answers.parts):
             self._learn_parts(features, answers, trusted=trusted)
@@ -122,7 +124,6 @@ class SourceBaseline:
         self.learned_count += 1
         self.learned_through_ms = features.start_ms
         self.learned_digest = hashlib.sha256(f"{self.learned_digest}\n{window_id}".encode()).hexdigest()[:32]
-        self._source = window_id.split("/", maxsplit=1)[0]
         return judgement
 
     def teach(self, window_id: str, features: WindowFeatures, taught_as: TaughtAs, *, undo: bool = False) -> None:
@@ -206,6 +207,7 @@ class SourceBaseline:
             "half_life": self._half_life,
             "capacity": self._capacity,
             "source": self._source,
+            "size_ms": self._size_ms,
             "vouched": None if math.isinf(self._vouched) else self._vouched,
             "parts": list(self._parts),
             "lessons": self._lessons.about(self._source),
@@ -255,7 +257,8 @@ class SourceBaseline:
         through_ms = about["learned_through_ms"]
         self.learned_through_ms = None if through_ms is None else int(through_ms)
         self._vouched = math.inf if about["vouched"] is None else float(about["vouched"])
-        self.learned_digest, self._source = str(about["learned_digest"]), str(about["source"])
+        self.learned_digest = str(about["learned_digest"])
+        self._source, self._size_ms = str(about["source"]), int(about["size_ms"])
         self._words = WordsNormal.from_state(groups["words"])
         self._fused = Calibrator.from_state(groups["fused"])
         self._gate = ScoreGate.from_state(groups["gate"])
@@ -266,6 +269,14 @@ class SourceBaseline:
             part: PartNormal.from_state(part, groups[f"part.{part}"], self._half_life, self._capacity) for part in parts
         }
         self._lessons = Lessons.from_state(about["lessons"], groups["lessons"], source=self._source, parts=parts)
+
+    def _name_windows(self, window_id: str, size_ms: int) -> None:
+        """Similar windows are told by what their ids have in common: those of another source or length are no more."""
+        source = window_id.split("/", maxsplit=1)[0]
+        if (source, size_ms) != (self._source, self._size_ms):
+            for normal in self._parts.values():
+                normal.bank.forget_windows()
+        self._source, self._size_ms = source, size_ms
 
     def _learn_parts(self, features: WindowFeatures, answers: _Answers, *, trusted: bool) -> None:
         for part, each in features.parts.items():
@@ -324,7 +335,7 @@ class SourceBaseline:
             seconds_of(features, self._parts, answers.parts),
             () if answers.words is None else answers.words.unheard,
             self._states.name(features),
-            similar=similar_to(answers.parts, self._source, features.end_ms - features.start_ms),
+            similar=similar_to(answers.parts, self._source, self._size_ms),
             is_anomalous=is_anomalous,
         )
 
