@@ -19,6 +19,8 @@ UNUSUAL_P: Final = 0.05
 _LEAST_HEAT_P: Final = 1e-12
 """Below it the heat of a cell says no more."""
 _MOST_SIMILAR: Final = 3
+_HEARING: Final = (Part.SOUND, Part.LOUDNESS, Part.AGREEMENT)
+"""Parts whose places are seconds of sound."""
 
 
 def heats_of(
@@ -37,16 +39,16 @@ def heats_of(
 def seconds_of(
     features: WindowFeatures, normals: Mapping[Part, PartNormal], answers: Mapping[Part, PartAnswer]
 ) -> tuple[Place, ...]:
-    """The seconds of sound that are unusual."""
-    answer = answers.get(Part.SOUND)
-    if answer is None:
-        return ()
-    p = normals[Part.SOUND].p_of(answer.ratios)
-    return tuple(
-        Place(start_ms, float(each))
-        for start_ms, each in zip(features.parts[Part.SOUND].starts_ms, p, strict=False)
-        if each < UNUSUAL_P
-    )
+    """The seconds of sound in which a part that hears is unusual: each once, with its least p, in order of time."""
+    least: dict[int, float] = {}
+    for part in _HEARING:
+        if part not in answers:
+            continue
+        p = normals[part].p_of(answers[part].ratios)
+        for start_ms, each in zip(features.parts[part].starts_ms, p.tolist(), strict=False):
+            if each <= UNUSUAL_P:
+                least[start_ms] = min(each, least.get(start_ms, 1.0))
+    return tuple(Place(start_ms, least[start_ms]) for start_ms in sorted(least))
 
 
 def similar_to(answers: Mapping[Part, PartAnswer], source: str, size_ms: int) -> tuple[str, ...]:
