@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from processors.errors import ModelError
 from processors.normality.budget import AlarmBudget
-from processors.normality.calibration import Calibrator
+from processors.normality.calibration import WARM_UP, Calibrator
 from processors.normality.explaining import UNUSUAL_P, heats_of, seconds_of, similar_to
 from processors.normality.features import Part, PartFeatures, WindowFeatures
 from processors.normality.fusing import fuse
@@ -85,6 +85,15 @@ class SourceBaseline:
         self._gate = ScoreGate()
         self._budget = AlarmBudget(alarms_per_day)
         self._vouched = math.inf
+
+    @property
+    def windows_missing(self) -> int:
+        """How many windows it has to learn at least until it judges; 0 once it does."""
+        if self._fused.is_warm:
+            return 0
+        parts = min((normal.windows_missing for normal in self._parts.values()), default=PartNormal.WARM_UP)
+        # The window with which the first part is calibrated counts for the whole, too.
+        return max(parts - 1, 0) + WARM_UP - self._fused.count
 
     def judge(self, features: WindowFeatures) -> Judgement:
         """Say how unusual a window is. Changes nothing.

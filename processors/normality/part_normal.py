@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from processors.normality.calibration import Calibrator
+from processors.normality.calibration import WARM_UP, Calibrator
 from processors.normality.features import Part, PartFeatures
 from processors.normality.gate import ScoreGate
 from processors.normality.lessons import WHOLE, Lesson, Sample
@@ -73,6 +73,9 @@ class PartNormal:
         capacity: how many times as many prototypes are held as in 64 KB.
     """
 
+    WARM_UP: Final = _UNCALIBRATED + WARM_UP
+    """Windows that it learns at least before its p-values count."""
+
     def __init__(self, part: Part, places: int, dim: int, half_life: float, capacity: int = 1) -> None:
         self.bank = MemoryBank(_shape(part, places, dim, capacity), half_life)
         self.calibrator = Calibrator()
@@ -82,6 +85,13 @@ class PartNormal:
     def shape(self) -> tuple[int, int]:
         """Places, and length of a vector."""
         return self.bank.shape.places, self.bank.shape.dim
+
+    @property
+    def windows_missing(self) -> int:
+        """How many windows it has to learn at least until its p-values count."""
+        if self.calibrator.is_warm:
+            return 0
+        return max(_UNCALIBRATED - self.bank.learned, 0) + WARM_UP - self.calibrator.count
 
     def judge(self, part: Part, features: PartFeatures, at_ms: int, normal_lessons: list[Lesson]) -> PartAnswer:
         """Say how unusual a part is. Changes nothing."""
