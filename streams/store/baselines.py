@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, cast
 from pydantic import NonNegativeInt
 from redis.asyncio import Redis
 
+from streams.errors import ContractBroken
 from streams.store.connection import Connection
 from streams.store.documents import StoredDocument
 from streams.store.identity import detection_id, split_detection_id
@@ -16,6 +17,7 @@ from streams.store.writes import Fence
 
 __all__ = [
     "MAX_LESSONS",
+    "MAX_STATE_BYTES",
     "BaselineAbout",
     "BaselineWrite",
     "Baselines",
@@ -28,6 +30,9 @@ __all__ = [
 
 MAX_LESSONS = 32
 """Windows of one source that may be called normal or anomalous at a time."""
+
+MAX_STATE_BYTES = 64 * 1024
+"""Of one baseline; a larger one is not written."""
 
 TaughtAs = Literal["normal", "anomalous"]
 WriteStatus = Literal["written", "changed", "fenced"]
@@ -206,8 +211,12 @@ class Baselines:
         Returns:
             `written`; `changed` when a person has imported another one or reset it meanwhile; `fenced`. Nothing was
             changed by the latter two.
+
+        Raises:
+            ContractBroken: the state has more than `MAX_STATE_BYTES`.
         """
         keys, fence, stored = self._keys, write.fence, write.stored
+        _require_small(write.source_id, stored.state)
         first, *others = _chunks(write.learned, _DROPPED_PER_WRITE) or [()]
         call = ScriptCall(
             self._write,
@@ -246,8 +255,12 @@ class Baselines:
 
         Returns:
             False when something else is stored by now; nothing was changed.
+
+        Raises:
+            ContractBroken: the state has more than `MAX_STATE_BYTES`.
         """
         keys = self._keys
+        _require_small(source_id, state)
         call = ScriptCall(
             self._replace,
             [keys.baseline(source_id), keys.baseline_changes, keys.lessons(source_id)],
@@ -364,6 +377,15 @@ class Baselines:
                 await pipeline.execute()
 
         await self._connection.run("drop features", drop)
+
+
+def _require_small(source_id: str, state: bytes) -> None:
+    if len(state) > MAX_STATE_BYTES:
+        raise ContractBroken(
+            f"the baseline of {source_id} has {len(state)} bytes, expected at most {MAX_STATE_BYTES}; it is not "
+            f"stored: reset it with `braid baseline reset {source_id}`",
+            code="contract.baseline",
+        )
 
 
 @dataclass(frozen=True, slots=True)
