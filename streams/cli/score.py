@@ -64,9 +64,9 @@ def score(
 ) -> None:
     """Score recordings by how unlike normal ones each of their windows is; needs no labels, Kafka or Redis.
 
-    A recording is a file of video or sound, with its subtitles in or beside it (.vtt, .srt), or a folder of pictures
-    (JPEG, PNG, TIFF, ...) that are the frames of one clip in order of name. Folders are searched for both; hidden ones
-    and those that end in _gt are passed over.
+    A recording is a file of video or sound, or a folder of pictures (JPEG, PNG, TIFF, ...) that are the frames of one
+    clip in order of name, with words in it or beside it (.vtt, .srt, .transcript.jsonl); pictures may have a sound file
+    beside them, too. Folders are searched for both; hidden ones and those that end in _gt are passed over.
 
     One line per window goes to stdout: clip, start_ms, end_ms, score, anomaly_p and the p-value of each part. The score
     grows with how unusual the window is, and compares over all clips. With --json an unusual window has an explanation:

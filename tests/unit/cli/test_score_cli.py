@@ -221,6 +221,54 @@ def test_subtitles_beside_a_file_are_words_and_words_never_heard_are_named(place
     assert next(line for line in lines if line["words"])["words"] == ["fire"]
 
 
+def _spoken(path, odd=False):
+    """A transcript beside a recording of 40 s: the same words every second."""
+    said = [{"start_ms": 1000 * n, "text": "all is well", "duration_ms": 900} for n in range(40)]
+    if odd:
+        said[4]["text"] = "fire"
+    path.write_text("\n".join(json.dumps(each) for each in said))
+
+
+def test_a_transcript_in_lines_of_json_beside_a_file_is_read(place):
+    for name, odd in (("normal", False), ("odd", True)):
+        _sound(place / f"{name}.wav", _hum(40))
+        _spoken(place / f"{name}.transcript.jsonl", odd)
+    lines = score("--normal", place / "normal.wav", place / "odd.wav", "--hop", "1s")
+    assert [(line["end_ms"], line["words"]) for line in lines if line["words"]] == [(5000, ["fire"])]
+
+
+def test_sound_and_words_beside_a_folder_of_pictures_are_its_own(place):
+    for name, odd in (("normal", False), ("odd", True)):
+        _folder(place / "heard" / name, _walk(1, count=300))
+        _sound(place / "heard" / f"{name}.wav", _hum(31))
+        cues = [f"00:00:{n:02d}.000 --> 00:00:{n + 1:02d}.000\nall is well" for n in range(1, 30)]
+        if odd:
+            cues[4] = "00:00:05.000 --> 00:00:06.000\nfire"
+        (place / "heard" / f"{name}.vtt").write_text("WEBVTT\n\n" + "\n\n".join(cues))
+    lines = score("--normal", place / "heard" / "normal", place / "heard", "--hop", "1s")
+    assert {line["clip"] for line in lines} == {str(place / "heard" / name) for name in ("normal", "odd")}
+    assert {"appearance", "sound", "words", "agreement"} <= set(lines[0]["parts"]) | set(lines[1]["parts"])
+    odd = [line for line in lines if line["words"]]
+    assert [(line["clip"], line["end_ms"]) for line in odd] == [(str(place / "heard" / "odd"), 6000)]
+    assert max(line["end_ms"] for line in lines) == 30_000
+
+
+def test_words_alone_beside_a_folder_of_pictures_are_read(place):
+    for name, odd in (("normal", False), ("odd", True)):
+        _folder(place / name, _walk(1, count=200))
+        _spoken(place / f"{name}.transcript.jsonl", odd)
+    lines = score("--normal", place / "normal", place / "odd", "--hop", "1s")
+    assert [(line["end_ms"], line["words"]) for line in lines if line["words"]] == [(5000, ["fire"])]
+
+
+def test_a_line_that_is_no_segment_is_named(place):
+    sound = _sound(place / "hum.wav", _hum(30))
+    (place / "hum.transcript.jsonl").write_text('{"start_ms": 0, "text": "a"}\n{"text": "b"}\n')
+    outcome = run("--models", "models", "--normal", sound, sound)
+    assert isinstance(outcome.exception, MediaError)
+    assert "hum.transcript.jsonl:2: start_ms: Field required; expected one object a line" in str(outcome.exception)
+
+
 def test_an_unusual_window_is_explained_by_cells_seconds_and_recordings_with_their_own_times(place):
     normal = [_sound(place / f"hum{hz}.wav", _hum(20, tone_hz=hz)) for hz in (120, 1800)]
     odd = _hum(10, 3)
