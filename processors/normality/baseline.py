@@ -12,11 +12,11 @@ import numpy.typing as npt
 from processors.errors import ModelError
 from processors.normality.budget import AlarmBudget
 from processors.normality.calibration import WARM_UP, Calibrator
-from processors.normality.explaining import UNUSUAL_P, heats_of, seconds_of, similar_to
+from processors.normality.explaining import heats_of, seconds_of, similar_to
 from processors.normality.features import Part, PartFeatures, WindowFeatures
 from processors.normality.fusing import fuse
 from processors.normality.gate import ScoreGate
-from processors.normality.judgement import Judgement
+from processors.normality.judgement import UNUSUAL_P, Judgement
 from processors.normality.lessons import Lesson, Lessons, TaughtAs
 from processors.normality.part_normal import PartAnswer, PartNormal
 from processors.normality.state_file import Groups, pack_state, unpack_state

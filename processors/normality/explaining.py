@@ -9,13 +9,11 @@ import numpy.typing as npt
 
 from processors.normality.features import Part, WindowFeatures
 from processors.normality.heat import heat_of
-from processors.normality.judgement import Place
+from processors.normality.judgement import UNUSUAL_P, Place
 from processors.normality.part_normal import PartAnswer, PartNormal
 
-__all__ = ["UNUSUAL_P", "heats_of", "seconds_of", "similar_to"]
+__all__ = ["heats_of", "seconds_of", "similar_to"]
 
-UNUSUAL_P: Final = 0.05
-"""A part or a second is unusual up to this p-value."""
 _LEAST_HEAT_P: Final = 1e-12
 """Below it the heat of a cell says no more."""
 _MOST_SIMILAR: Final = 3

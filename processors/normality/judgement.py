@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from processors.normality.features import Part
 
-__all__ = ["Judgement", "Place"]
+__all__ = ["UNUSUAL_P", "Judgement", "Place"]
+
+UNUSUAL_P: Final = 0.05
+"""A window, or a part of one, with at most this p-value is explained, and can be taught."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,8 @@ class Judgement:
     states: tuple[str, ...] = ()
     similar: tuple[str, ...] = ()
     is_anomalous: bool = False
+
+    @property
+    def is_unusual(self) -> bool:
+        """Whether it is worth explaining."""
+        return not self.warming_up and self.anomaly_p <= UNUSUAL_P

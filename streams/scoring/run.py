@@ -12,10 +12,7 @@ from streams.errors import ConfigurationError
 from streams.scoring.clips import Clip
 from streams.scoring.explaining import TimeLine, explain
 
-__all__ = ["NOT_FINITE", "UNUSUAL_P", "ScoredWindow", "Scoring", "Told", "score_clips"]
-
-UNUSUAL_P: Final = 0.05
-"""Windows with at most this p-value are explained."""
+__all__ = ["NOT_FINITE", "ScoredWindow", "Scoring", "Told", "score_clips"]
 
 NOT_FINITE: Final = "a model answered something that is no number"
 """Why a window has no score."""
@@ -113,7 +110,7 @@ def score_clips(
             judgement, explanation = None, None
             if features is not None:
                 judgement = _judge(baseline, features, scoring)
-                if scoring.explains_all or judgement.anomaly_p <= UNUSUAL_P:
+                if scoring.explains_all or judgement.is_unusual:
                     explanation = explain(judgement, time_line, observed.start_ms)
             yield ScoredWindow(clip.name, start_ms, start_ms + scoring.window_ms, judgement, explanation)
         at_ms = observed.end_ms + scoring.window_ms

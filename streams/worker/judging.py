@@ -27,7 +27,7 @@ from streams.worker import metrics
 from streams.worker.encoders import Content, Encoded
 from streams.worker.learning import Learner
 from streams.worker.observing import KeptFeatures, observe, thinned
-from streams.worker.source_normal import UNUSUAL_P, Judged
+from streams.worker.source_normal import Judged
 
 __all__ = ["UNJUDGED", "WindowJudge", "WindowJudgement"]
 
@@ -216,13 +216,13 @@ def _is_finite(judgement: Judgement) -> bool:
 
 def _told(judged: Judged) -> dict[str, Any]:
     judgement = judged.judgement
-    is_unusual = judgement.is_anomalous or (not judgement.warming_up and judgement.anomaly_p <= UNUSUAL_P)
+    is_explained = judgement.is_anomalous or judgement.is_unusual
     return {
         "anomaly_p": float(judgement.anomaly_p),
         "warming_up": judgement.warming_up,
         "is_anomalous": judgement.is_anomalous,
         "parts": {part.value: float(p) for part, p in judgement.parts.items()},
         "states": tuple(judgement.states),
-        "explanation": Explanation.of(judgement) if is_unusual else None,
+        "explanation": Explanation.of(judgement) if is_explained else None,
         "baseline_version": judged.version,
     }

@@ -13,10 +13,7 @@ from streams.store import BaselineAbout, Fence, PendingWindow, StoredBaseline, S
 from streams.worker.metrics import BASELINE_LESSONS, BASELINE_WINDOWS, BASELINES_BEGUN_ANEW
 from streams.worker.observing import KeptFeatures
 
-__all__ = ["UNUSUAL_P", "Judged", "SourceNormal", "chained"]
-
-UNUSUAL_P = 0.05
-"""Windows with at most this p-value are explained, and their features are kept for people to teach with."""
+__all__ = ["Judged", "SourceNormal", "chained"]
 
 log = structlog.get_logger(__name__)
 
@@ -150,7 +147,7 @@ class SourceNormal:
             log.warning("window_not_learned", window=window.id, reason=str(error))
             return "refused", False
         self.about = self.about.model_copy(update={"models": {**self.about.models, **kept.models}})
-        return "learned", not judgement.warming_up and judgement.anomaly_p <= UNUSUAL_P
+        return "learned", judgement.is_unusual
 
     def _readable(self, window: PendingWindow) -> KeptFeatures | str:
         """The features of a window, or why it is passed over."""
