@@ -1,10 +1,9 @@
 """The normal of one source: judges a window, and learns from it once it is final."""
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +32,6 @@ _TAUGHT_SCORE: Final = 4.0
 _LEAST_P: Final = 1e-300
 _VOUCHED_BEYOND: Final = 1.3
 """Of few windows, held out in turn: a part vouches for p-values a twentieth of the least that they have themselves."""
-_NO_WINDOWS: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +46,18 @@ class SourceBaseline:
     """Bounded in bytes, updated in constant time per window.
 
     Args:
-        models: name to version of the encoders whose embeddings it learns from.
         half_life: windows in which the weight of what was learned halves.
         alarms_per_day: how many a person can bear.
         capacity: how many times as many prototypes are held as fit into 64 KB.
-
-    Attributes:
-        version: grows with every window learned and lesson taken.
-        learned_count: windows learned.
-        learned_through_ms: start of the last of them; None before the first.
-        learned_digest: of the ids of all windows learned, in their order.
     """
 
     def __init__(
         self,
-        models: Mapping[str, str] | None = None,
         *,
         half_life: float = _HALF_LIFE,
         alarms_per_day: float = _ALARMS_PER_DAY,
         capacity: int = 1,
     ) -> None:
-        self.models = dict(models or {})
-        self.version = 0
-        self.learned_count = 0
-        self.learned_through_ms: int | None = None
-        self.learned_digest = _NO_WINDOWS
         self._half_life = half_life
         self._capacity = capacity
         self._source = ""
@@ -129,10 +114,6 @@ class SourceBaseline:
                 self._fused.add(judgement.score)
         if not judgement.warming_up and not trusted:
             self._budget.observe(features.start_ms, judgement.anomaly_p)
-        self.version += 1
-        self.learned_count += 1
-        self.learned_through_ms = features.start_ms
-        self.learned_digest = hashlib.sha256(f"{self.learned_digest}\n{window_id}".encode()).hexdigest()[:32]
         return judgement
 
     def teach(self, window_id: str, features: WindowFeatures, taught_as: TaughtAs, *, undo: bool = False) -> None:
@@ -149,7 +130,6 @@ class SourceBaseline:
             lesson = self._lessons.get(window_id)
             if lesson is not None and lesson.taught_as == taught_as:
                 self._lessons.remove(window_id)
-                self.version += 1
             return
         answers = self._answer(features, without=window_id)
         sampling = PartNormal.sample_unusual if taught_as == "normal" else PartNormal.sample_top
@@ -158,7 +138,6 @@ class SourceBaseline:
         kept = {part: sample for part, sample in samples.items() if sample is not None}
         words = frozenset() if answers.words is None else answers.words.rarest
         self._lessons.add(Lesson(window_id, taught_as, kept, words))
-        self.version += 1
 
     def scores_of(self, features: WindowFeatures) -> Mapping[Part, float]:
         """How far each part of a window is from normal, before it is compared with other windows. Changes nothing.
@@ -194,7 +173,6 @@ class SourceBaseline:
                 p_values = {part: others[part].p_of(score) for part, score in scores.items() if part in others}
                 fused.append(fuse(_above_zero(p_values), self._vouched))
         self._fused = Calibrator.of(fused)
-        self.version += 1
 
     def to_bytes(self) -> bytes:
         """The whole state, at most 64 KB; equal states have equal bytes."""
@@ -208,11 +186,6 @@ class SourceBaseline:
         }
         groups |= {f"part.{part}": normal.state() for part, normal in self._parts.items()}
         about = {
-            "models": self.models,
-            "version": self.version,
-            "learned_count": self.learned_count,
-            "learned_through_ms": self.learned_through_ms,
-            "learned_digest": self.learned_digest,
             "half_life": self._half_life,
             "capacity": self._capacity,
             "source": self._source,
@@ -224,49 +197,27 @@ class SourceBaseline:
         return pack_state(about, groups)
 
     @classmethod
-    def from_bytes(
-        cls,
-        data: bytes,
-        models: Mapping[str, str] | None = None,
-        *,
-        relearn: bool = False,
-        alarms_per_day: float = _ALARMS_PER_DAY,
-    ) -> "SourceBaseline":
+    def from_bytes(cls, data: bytes, *, alarms_per_day: float = _ALARMS_PER_DAY) -> Self:
         """Read what `to_bytes` wrote.
 
         Args:
             data: the bytes.
-            models: that are in use now; None does not compare.
-            relearn: whether to begin anew, with nothing learned, where the models are others.
             alarms_per_day: how many a person can bear now.
 
         Raises:
-            ModelError: the bytes are something else, truncated, of another layout, or of other models.
+            ModelError: the bytes are something else, truncated, or of another layout.
         """
         about, groups = unpack_state(data)
         try:
-            baseline = cls(
-                about["models"],
-                half_life=float(about["half_life"]),
-                alarms_per_day=alarms_per_day,
-                capacity=int(about["capacity"]),
-            )
-            if models is not None and baseline.models != dict(models):
-                if relearn:
-                    return cls(models, half_life=baseline._half_life, alarms_per_day=alarms_per_day)
-                _refuse(baseline.models, models)
+            half_life, capacity = float(about["half_life"]), int(about["capacity"])
+            baseline = cls(half_life=half_life, alarms_per_day=alarms_per_day, capacity=capacity)
             baseline._take_up(about, groups, alarms_per_day)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{len(data)} bytes are not the state of a baseline: {error!r}") from error
         return baseline
 
     def _take_up(self, about: Mapping[str, Any], groups: Groups, alarms_per_day: float) -> None:
-        self.version = int(about["version"])
-        self.learned_count = int(about["learned_count"])
-        through_ms = about["learned_through_ms"]
-        self.learned_through_ms = None if through_ms is None else int(through_ms)
         self._vouched = math.inf if about["vouched"] is None else float(about["vouched"])
-        self.learned_digest = str(about["learned_digest"])
         self._source, self._size_ms = str(about["source"]), int(about["size_ms"])
         self._words = WordsNormal.from_state(groups["words"])
         self._fused = Calibrator.from_state(groups["fused"])
@@ -391,14 +342,3 @@ def _shape_of(features: PartFeatures) -> tuple[int, int]:
 
 def _above_zero(p_values: Mapping[Part, float]) -> dict[Part, float]:
     return {part: max(p, _LEAST_P) for part, p in p_values.items()}
-
-
-def _refuse(learned: Mapping[str, str], used: Mapping[str, str]) -> NoReturn:
-    raise ModelError(
-        f"the baseline learned from the models {_told(learned)}, in use are {_told(used)}; reset it, or import it with "
-        "--relearn to begin anew"
-    )
-
-
-def _told(models: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in sorted(models.items())) or "none"

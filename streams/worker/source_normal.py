@@ -106,7 +106,6 @@ class SourceNormal:
     def to_store(self, now_ms: int) -> StoredBaseline:
         """As it is written."""
         self.about = self.about.model_copy(update={"written_ms": now_ms})
-        self.baseline.models = dict(self.about.models)
         state = self.baseline.to_bytes()
         self.state_bytes = len(state)
         return StoredBaseline(self.epoch, self.about, state)
