@@ -1,22 +1,21 @@
 """The normal of one source: judges a window, and learns from it once it is final."""
 
-import hashlib
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from processors.errors import ModelError
 from processors.normality.calibration import Calibrator
+from processors.normality.explaining import heats_of, seconds_of, similar_to
 from processors.normality.features import Part, PartFeatures, WindowFeatures
-from processors.normality.heat import heat_of
-from processors.normality.judgement import UNUSUAL_P, Judgement, Place
+from processors.normality.judgement import UNUSUAL_P, Judgement
 from processors.normality.lessons import Lesson, Lessons
 from processors.normality.part_normal import PartAnswer, PartNormal
+from processors.normality.part_scores import PART_WARM_UP
 from processors.normality.state_file import Groups, pack_state, unpack_state
 from processors.normality.states import NormalState
 from processors.normality.whole import WholeNormal
@@ -30,12 +29,8 @@ _ALARMS_PER_DAY: Final = 3.0
 _TAUGHT_P: Final = 1e-4
 """What a window that is like one taught anomalous has at most."""
 _TAUGHT_SCORE: Final = 4.0
-_MOST_SIMILAR: Final = 3
 _VOUCHED_BEYOND: Final = 1.3
 """Of few windows, held out in turn: a part vouches for p-values a twentieth of the least that they have themselves."""
-_LEAST_HEAT_P: Final = 1e-12
-"""Below it the heat of a cell says no more."""
-_NO_WINDOWS: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,39 +45,36 @@ class SourceBaseline:
     """Bounded in bytes, updated in constant time per window.
 
     Args:
-        models: name to version of the encoders whose embeddings it learns from.
         half_life: windows in which the weight of what was learned halves.
         alarms_per_day: how many a person can bear.
         capacity: how many times as many prototypes are held as fit into 64 KB.
-
-    Attributes:
-        version: grows with every window learned and lesson taken.
-        learned_count: windows learned.
-        learned_through_ms: start of the last of them; None before the first.
-        learned_digest: of the ids of all windows learned, in their order.
     """
 
     def __init__(
         self,
-        models: Mapping[str, str] | None = None,
         *,
         half_life: float = _HALF_LIFE,
         alarms_per_day: float = _ALARMS_PER_DAY,
         capacity: int = 1,
     ) -> None:
-        self.models = dict(models or {})
-        self.version = 0
-        self.learned_count = 0
-        self.learned_through_ms: int | None = None
-        self.learned_digest = _NO_WINDOWS
         self._half_life = half_life
         self._capacity = capacity
         self._source = ""
+        self._size_ms = 0
         self._parts: dict[Part, PartNormal] = {}
         self._words = WordsNormal()
         self._states = NormalState()
         self._lessons = Lessons()
         self._whole = WholeNormal(alarms_per_day)
+
+    @property
+    def windows_missing(self) -> int:
+        """How many windows it has to learn at least until it judges; 0 once it does."""
+        if self._whole.is_warm:
+            return 0
+        parts = min((normal.windows_missing for normal in self._parts.values()), default=PART_WARM_UP)
+        # The window with which the first part is calibrated counts for the whole, too.
+        return max(parts - 1, 0) + self._whole.calibrator.missing
 
     def judge(self, features: WindowFeatures) -> Judgement:
         """Say how unusual a window is. Changes nothing.
@@ -109,6 +101,7 @@ class SourceBaseline:
         """
         answers = self._answer(features)
         judgement = self._judge(features, answers)
+        self._name_windows(window_id, features.end_ms - features.start_ms)
         # What a person called anomalous is not learned, however often it comes.
         if not self._is_taught_anomalous(answers.parts):
             self._learn_parts(features, answers, trusted=trusted)
@@ -117,11 +110,6 @@ class SourceBaseline:
                 self._whole.learn(judgement.score, trusted=trusted)
         if not judgement.warming_up and not trusted:
             self._whole.charge(features.start_ms, judgement.anomaly_p)
-        self.version += 1
-        self.learned_count += 1
-        self.learned_through_ms = features.start_ms
-        self.learned_digest = hashlib.sha256(f"{self.learned_digest}\n{window_id}".encode()).hexdigest()[:32]
-        self._source = window_id.split("/", maxsplit=1)[0]
         return judgement
 
     def pass_over(self, features: WindowFeatures) -> Judgement:
@@ -151,7 +139,6 @@ class SourceBaseline:
             lesson = self._lessons.get(window_id)
             if lesson is not None and lesson.taught_as == taught_as:
                 self._lessons.remove(window_id)
-                self.version += 1
             return
         answers = self._answer(features, without=window_id)
         sampling = PartNormal.sample_unusual if taught_as == "normal" else PartNormal.sample_top
@@ -160,7 +147,6 @@ class SourceBaseline:
         kept = {part: sample for part, sample in samples.items() if sample is not None}
         words = frozenset() if answers.words is None else answers.words.rarest
         self._lessons.add(Lesson(window_id, taught_as, kept, words))
-        self.version += 1
 
     def scores_of(self, features: WindowFeatures) -> Mapping[Part, float]:
         """How far each part of a window is from normal, before it is compared with other windows. Changes nothing.
@@ -196,7 +182,6 @@ class SourceBaseline:
                 p_values = {part: others[part].p_of(score) for part, score in scores.items() if part in others}
                 fused.append(self._whole.fuse(p_values))
         self._whole.calibrator = Calibrator.of(fused)
-        self.version += 1
 
     def to_bytes(self) -> bytes:
         """The whole state, at most 64 KB; equal states have equal bytes."""
@@ -208,14 +193,10 @@ class SourceBaseline:
         groups |= self._whole.state()
         groups |= {f"part.{part}": normal.state() for part, normal in self._parts.items()}
         about = {
-            "models": self.models,
-            "version": self.version,
-            "learned_count": self.learned_count,
-            "learned_through_ms": self.learned_through_ms,
-            "learned_digest": self.learned_digest,
             "half_life": self._half_life,
             "capacity": self._capacity,
             "source": self._source,
+            "size_ms": self._size_ms,
             "vouched": None if math.isinf(self._whole.vouched) else self._whole.vouched,
             "parts": list(self._parts),
             "lessons": self._lessons.about(self._source),
@@ -223,49 +204,28 @@ class SourceBaseline:
         return pack_state(about, groups)
 
     @classmethod
-    def from_bytes(
-        cls,
-        data: bytes,
-        models: Mapping[str, str] | None = None,
-        *,
-        relearn: bool = False,
-        alarms_per_day: float = _ALARMS_PER_DAY,
-    ) -> "SourceBaseline":
+    def from_bytes(cls, data: bytes, *, alarms_per_day: float = _ALARMS_PER_DAY) -> Self:
         """Read what `to_bytes` wrote.
 
         Args:
             data: the bytes.
-            models: that are in use now; None does not compare.
-            relearn: whether to begin anew, with nothing learned, where the models are others.
             alarms_per_day: how many a person can bear now.
 
         Raises:
-            ModelError: the bytes are something else, truncated, of another layout, or of other models.
+            ModelError: the bytes are something else, truncated, or of another layout.
         """
         about, groups = unpack_state(data)
         try:
-            baseline = cls(
-                about["models"],
-                half_life=float(about["half_life"]),
-                alarms_per_day=alarms_per_day,
-                capacity=int(about["capacity"]),
-            )
-            if models is not None and baseline.models != dict(models):
-                if relearn:
-                    return cls(models, half_life=baseline._half_life, alarms_per_day=alarms_per_day)
-                _refuse(baseline.models, models)
+            half_life, capacity = float(about["half_life"]), int(about["capacity"])
+            baseline = cls(half_life=half_life, alarms_per_day=alarms_per_day, capacity=capacity)
             baseline._take_up(about, groups, alarms_per_day)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{len(data)} bytes are not the state of a baseline: {error!r}") from error
         return baseline
 
     def _take_up(self, about: Mapping[str, Any], groups: Groups, alarms_per_day: float) -> None:
-        self.version = int(about["version"])
-        self.learned_count = int(about["learned_count"])
-        through_ms = about["learned_through_ms"]
-        self.learned_through_ms = None if through_ms is None else int(through_ms)
         self._whole.vouched = math.inf if about["vouched"] is None else float(about["vouched"])
-        self.learned_digest, self._source = str(about["learned_digest"]), str(about["source"])
+        self._source, self._size_ms = str(about["source"]), int(about["size_ms"])
         self._words = WordsNormal.from_state(groups["words"])
         self._whole.take_up(groups, alarms_per_day)
         self._states = NormalState.from_state(groups["states"])
@@ -274,6 +234,14 @@ class SourceBaseline:
             part: PartNormal.from_state(part, groups[f"part.{part}"], self._half_life, self._capacity) for part in parts
         }
         self._lessons = Lessons.from_state(about["lessons"], groups["lessons"], source=self._source, parts=parts)
+
+    def _name_windows(self, window_id: str, size_ms: int) -> None:
+        """Similar windows are told by what their ids have in common: those of another source or length are no more."""
+        source = window_id.split("/", maxsplit=1)[0]
+        if (source, size_ms) != (self._source, self._size_ms):
+            for normal in self._parts.values():
+                normal.bank.forget_windows()
+        self._source, self._size_ms = source, size_ms
 
     def _learn_parts(self, features: WindowFeatures, answers: _Answers, *, trusted: bool) -> None:
         for part, each in features.parts.items():
@@ -327,11 +295,11 @@ class SourceBaseline:
             not self._whole.is_warm,
             parts,
             score,
-            self._heat(features, answers.parts),
-            self._seconds(features, answers.parts),
+            heats_of(features, self._parts, answers.parts),
+            seconds_of(features, self._parts, answers.parts),
             () if answers.words is None else answers.words.unheard,
             self._states.name(features),
-            similar=self._similar(features, answers.parts),
+            similar=similar_to(answers.parts, self._source, self._size_ms),
             is_anomalous=is_anomalous,
         )
 
@@ -339,17 +307,6 @@ class SourceBaseline:
         """The parts of a window whose p-values are valid."""
         warm = [part for part in answers.parts if self._parts[part].calibrator.is_warm]
         return warm if answers.words is None or not self._words.calibrator.is_warm else [*warm, Part.VOCABULARY]
-
-    def _heat(
-        self, features: WindowFeatures, answers: Mapping[Part, PartAnswer]
-    ) -> dict[Part, npt.NDArray[np.float32]]:
-        heats = {}
-        for part, answer in answers.items():
-            p = np.maximum(self._parts[part].p_of(answer.ratios), _LEAST_HEAT_P)
-            heat = heat_of(features.parts[part], np.abs(np.log10(p)))
-            if heat is not None:
-                heats[part] = heat
-        return heats
 
     def _is_taught_anomalous(self, answers: Mapping[Part, PartAnswer]) -> bool:
         """Whether a window is like one that a person called anomalous, in all parts that made it so."""
@@ -360,27 +317,6 @@ class SourceBaseline:
             ):
                 return True
         return False
-
-    def _seconds(self, features: WindowFeatures, answers: Mapping[Part, PartAnswer]) -> tuple[Place, ...]:
-        answer = answers.get(Part.SOUND)
-        if answer is None:
-            return ()
-        p = self._parts[Part.SOUND].p_of(answer.ratios)
-        return tuple(
-            Place(start_ms, float(each))
-            for start_ms, each in zip(features.parts[Part.SOUND].starts_ms, p, strict=False)
-            if each < UNUSUAL_P
-        )
-
-    def _similar(self, features: WindowFeatures, answers: Mapping[Part, PartAnswer]) -> tuple[str, ...]:
-        """Windows that the nearest prototypes were last seen in: the more of this window's vectors, the nearer."""
-        votes: defaultdict[int, float] = defaultdict(float)
-        for answer in answers.values():
-            for start_ms in answer.like_ms[answer.like_ms >= 0].tolist():
-                votes[start_ms] += 1 / len(answer.like_ms)
-        size_ms = features.end_ms - features.start_ms
-        ranked = sorted(votes, key=lambda start_ms: (-votes[start_ms], -start_ms))
-        return tuple(f"{self._source}/{start_ms}/{size_ms}" for start_ms in ranked[:_MOST_SIMILAR])
 
 
 def _calibrators_of(windows: Sequence[Mapping[Part, float]]) -> dict[Part, Calibrator]:
@@ -406,14 +342,3 @@ def _most_telling(answers: Mapping[Part, PartAnswer]) -> Mapping[Part, PartAnswe
 def _shape_of(features: PartFeatures) -> tuple[int, int]:
     rows, columns = features.grid or (1, 1)
     return rows * columns, features.vectors.shape[1]
-
-
-def _refuse(learned: Mapping[str, str], used: Mapping[str, str]) -> NoReturn:
-    raise ModelError(
-        f"the baseline learned from the models {_told(learned)}, in use are {_told(used)}; reset it, or import it with "
-        "--relearn to begin anew"
-    )
-
-
-def _told(models: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in sorted(models.items())) or "none"

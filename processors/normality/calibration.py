@@ -67,9 +67,9 @@ class Calibrator:
         return self._sketch.count >= self._warm_up
 
     @property
-    def count(self) -> int:
-        """Scores ever added."""
-        return self._sketch.count
+    def missing(self) -> int:
+        """How many scores it still takes until p-values are valid."""
+        return max(self._warm_up - self._sketch.count, 0)
 
     def p_of(self, score: float) -> float:
         """How likely a score at least as high is on a normal day; 1 before the end of the warm-up.

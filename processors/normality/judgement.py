@@ -38,7 +38,7 @@ class Judgement:
         parts: p-value of each part that is there.
         score: grows with how unusual the window is; for one baseline comparable over time, also where p ends.
         heat: part with places in the picture -> float32 [R, C], -log10 of each cell's p.
-        seconds: of sound, as far as they are unusual.
+        seconds: of sound, as far as a part that hears finds them unusual; each once, with its least p.
         words: that were unusual.
         states: names of what is wrong with a modality, such as `video.covered`.
         similar: ids of the most similar normal windows, the nearest first.

@@ -85,7 +85,7 @@ class Measured:
     Attributes:
         ratios: float32 [N], distance to the nearest normal prototype, in units of what is
             still usual at the place.
-        like_ms: int64 [N], start of a window that the prototype is like; -1 where there is none.
+        like_ms: int64 [N], start of a window that the prototype is like; -1 where none can be named.
         distances: float32 [N, slots], to all prototypes of the place; infinite for free slots.
     """
 
@@ -123,6 +123,7 @@ class MemoryBank:
         self._learned = 0
         self._normal = np.zeros((shape.places, slots), bool)
         self._alone = np.zeros((shape.places, slots), bool)
+        self._shown = np.zeros((shape.places, slots), bool)
 
     @property
     def learned(self) -> int:
@@ -147,7 +148,8 @@ class MemoryBank:
         to_normal = np.where(normal[places], distances, np.inf)
         nearest = to_normal.argmin(axis=1)
         ratios = to_normal[np.arange(len(vectors)), nearest] / self._unit(places)
-        return Measured(ratios.astype(np.float32), self._last_ms[places, nearest], distances)
+        like_ms = np.where(self._shown[places, nearest], self._last_ms[places, nearest], -1)
+        return Measured(ratios.astype(np.float32), like_ms, distances)
 
     def ratios_between(self, vectors: Floats, others: Floats, places: npt.NDArray[np.intp]) -> Floats:
         """Distances of vectors [N, d] to others [N, d], in the unit of `measure`."""
@@ -185,11 +187,15 @@ class MemoryBank:
         if is_young or self._learned % (_REVIEW * self.shape.capacity) == 0:
             self._review()
 
+    def forget_windows(self) -> None:
+        """Name none of the windows learned so far as one that another is like; all else stays."""
+        self._shown[:] = False
+
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Everything that was learned."""
         arrays: dict[str, npt.NDArray[np.generic]] = {
             "learned": np.array([self._learned], np.int64),
-            "marks": np.packbits([self._normal, self._alone]),
+            "marks": np.packbits([self._normal, self._alone, self._shown]),
             "latest_ms": self._last_ms.max(keepdims=True).reshape(1),
             "ages_ms": np.minimum(self._last_ms.max() - self._last_ms, _FORGOTTEN_MS).astype(np.uint32),
         }
@@ -217,8 +223,8 @@ class MemoryBank:
             hours = {name.removeprefix("hours."): array for name, array in state.items() if name.startswith("hours.")}
             ages_ms = state["ages_ms"].reshape(bank._last_ms.shape).astype(np.int64)
             bank._last_ms = np.where(ages_ms == _FORGOTTEN_MS, -1, state["latest_ms"][0] - ages_ms)
-            marks = np.unpackbits(state["marks"], count=2 * bank._normal.size).astype(bool)
-            bank._normal, bank._alone = marks.reshape(2, *bank._normal.shape)
+            marks = np.unpackbits(state["marks"], count=3 * bank._normal.size).astype(bool)
+            bank._normal, bank._alone, bank._shown = marks.reshape(3, *bank._normal.shape)
             bank._hours = DayHours.from_state(hours, bank._weights.shape)
         except (KeyError, ValueError) as error:
             raise ModelError(f"the state of a memory bank has {sorted(state)}: {error}") from error
@@ -311,6 +317,7 @@ class MemoryBank:
             self._normal[at] = True
         self._hours.count(at, again)
         self._last_ms[at] = at_ms
+        self._shown[at] = True
 
     def _follow_spread(
         self, vectors: Floats, places: npt.NDArray[np.intp], slots: npt.NDArray[np.intp], nearest: Floats

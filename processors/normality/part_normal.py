@@ -90,6 +90,11 @@ class PartNormal:
     def calibrator(self, calibrator: Calibrator) -> None:
         self._scores.calibrator = calibrator
 
+    @property
+    def windows_missing(self) -> int:
+        """How many windows it has to learn at least until its p-values count."""
+        return self._scores.windows_missing(self.bank.learned)
+
     def judge(self, part: Part, features: PartFeatures, at_ms: int, normal_lessons: list[Lesson]) -> PartAnswer:
         """Say how unusual a part is. Changes nothing."""
         vectors, places = self.bank.prepare(features)

@@ -2,13 +2,15 @@
 
 from typing import Final
 
-from processors.normality.calibration import Calibrator
+from processors.normality.calibration import WARM_UP, Calibrator
 from processors.normality.gate import ScoreGate
 
-__all__ = ["PartScores"]
+__all__ = ["PART_WARM_UP", "PartScores"]
 
 _UNCALIBRATED: Final = 30
 """Windows that a part learns before its scores say anything."""
+PART_WARM_UP: Final = _UNCALIBRATED + WARM_UP
+"""Windows that a part learns at least before its p-values count."""
 
 
 class PartScores:
@@ -22,6 +24,14 @@ class PartScores:
     def __init__(self, calibrator: Calibrator | None = None, gate: ScoreGate | None = None) -> None:
         self.calibrator = calibrator or Calibrator()
         self.gate = gate or ScoreGate()
+
+    def windows_missing(self, learned: int) -> int:
+        """How many windows the part has to learn at least until its p-values count.
+
+        Args:
+            learned: how many it has learned.
+        """
+        return 0 if self.calibrator.is_warm else max(_UNCALIBRATED - learned, 0) + self.calibrator.missing
 
     def learn(self, score: float, learned: int, *, trusted: bool = False) -> None:
         """Take the score of a window.

@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from processors.errors import ModelError
 from processors.normality import SourceBaseline
+from streams.cli.baseline_models import models_of
 from streams.cli.clock import now_ms
 from streams.cli.terminal import make_console
 from streams.errors import ConfigurationError
 from streams.local import with_local_addresses
 from streams.settings import Settings
-from streams.store import BaselineAbout, Store, StoredBaseline
+from streams.store import MAX_STATE_BYTES, BaselineAbout, Store, StoredBaseline
 
 __all__ = ["export_baseline", "import_baseline", "reset_baseline"]
 
@@ -23,7 +24,6 @@ T = TypeVar("T")
 
 _MAGIC: Final = b"braid.baseline.v1\n"
 _TRIES = 20  # each lost to a snapshot that the owner wrote meanwhile
-_ANSWERS_LOOKED_AT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,20 @@ class _Exported:
         try:
             magic, source_id, about, state = path.read_bytes().split(b"\n", 3)
             SourceBaseline.from_bytes(state if magic + b"\n" == _MAGIC else b"")
-            return cls(source_id.decode(), BaselineAbout.model_validate_json(about), state)
+            exported = cls(source_id.decode(), BaselineAbout.model_validate_json(about), state)
         except (OSError, ValueError, ValidationError, ModelError) as error:
             raise ConfigurationError(
                 f"{path} is not a baseline that can be read: {error}; expected a file of `braid baseline export`, "
                 "written by a Braid with the same layout",
                 code="configuration.baseline",
             ) from error
+        if len(state) > MAX_STATE_BYTES:
+            raise ConfigurationError(
+                f"the baseline in {path} has {len(state)} bytes, expected at most {MAX_STATE_BYTES}: it cannot be "
+                "stored; export one that a worker learned",
+                code="configuration.baseline",
+            )
+        return exported
 
 
 def export_baseline(settings: Settings, source_id: str, path: Path) -> None:
@@ -79,33 +86,39 @@ def import_baseline(settings: Settings, source_id: str, path: Path, *, relearns:
     """Put what a file holds in place of what was learned of a source, and say so.
 
     Raises:
-        ConfigurationError: the file is no baseline; it was learned from other versions of the encoders than the
-            source's, and the source is not to begin anew.
+        ConfigurationError: the file is no baseline, or too large to be stored; it was learned from other versions of
+            the encoders than the source's, and the source is not to begin anew.
     """
     exported = _Exported.read(path)
+    learned_from = exported.about.models
+    addressed = with_local_addresses(settings, needs={"redis"})
 
-    async def put(store: Store) -> bool:
-        models = await _models_of(store, source_id)
-        is_other = any(models.get(name, version) != version for name, version in exported.about.models.items())
+    async def put(store: Store) -> tuple[bool, Mapping[str, str]]:
+        models = await models_of(store, addressed, source_id, learned_from.keys())
+        is_other = any(models.get(name, version) != version for name, version in learned_from.items())
         if is_other and not relearns:
             raise ConfigurationError(
-                f"the baseline in {path} was learned from {_named(exported.about.models)}, {source_id} has "
-                f"{_named(models)}: its numbers mean something else there. Serve those models, or let the source begin "
-                "anew with --relearn",
+                f"the baseline in {path} was learned from {_named(learned_from)}, {source_id} has {_named(models)}: "
+                "its numbers mean something else there. Serve those models, or let the source begin anew with "
+                "--relearn",
                 code="configuration.baseline",
             )
         if is_other:
             await _replace(store, source_id, lambda stored: (_begun(stored), b""))
         else:
             await _replace(store, source_id, lambda stored: (_taken_over(exported, source_id, stored), exported.state))
-        return is_other
+        return is_other, {name: version for name, version in learned_from.items() if name not in models}
 
-    begins_anew = _in_store(settings, put)
-    _say(
-        f"{source_id} begins anew: {path} was learned from other encoders"
-        if begins_anew
-        else f"{source_id} goes on from {exported.about.learned} windows of {exported.source_id}"
-    )
+    begins_anew, uncompared = _in_store(addressed, put)
+    if begins_anew:
+        _say(f"{source_id} begins anew: {path} was learned from other encoders")
+        return
+    _say(f"{source_id} goes on from {exported.about.learned} windows of {exported.source_id}")
+    if uncompared:
+        _say(
+            f"not compared: whether {_named(uncompared)} is what {source_id} has; it has no answer of it yet, and no "
+            "Triton says; where it has another version, its worker logs baseline_begun_anew, and begins anew"
+        )
 
 
 def reset_baseline(settings: Settings, source_id: str, *, forgets_lessons: bool) -> None:
@@ -156,15 +169,6 @@ async def _replace(
     raise ConfigurationError(
         f"what was learned of {source_id} changed {_TRIES} times meanwhile; try again", code="configuration.baseline"
     )
-
-
-async def _models_of(store: Store, source_id: str) -> dict[str, str]:
-    """The encoders of a source, by what was learned of it and by its latest answers."""
-    stored = await store.baselines.read(source_id)
-    models = dict(stored.about.models) if stored is not None else {}
-    for detection in await store.list_detections(source_id, limit=_ANSWERS_LOOKED_AT, newest=True):
-        models |= detection.models
-    return models
 
 
 def _named(models: Mapping[str, str]) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 import typer
 
+from processors.errors import ModelError
+from processors.normality import SourceBaseline
 from streams.cli.clock import now_ms
 from streams.cli.terminal import make_console
 from streams.local import with_local_addresses
@@ -40,6 +42,7 @@ def _document(source_id: str, stored: StoredBaseline | None, lessons: list[Store
         "source_id": source_id,
         "epoch": 0 if stored is None else stored.epoch,
         "state_bytes": 0 if stored is None else len(stored.state),
+        **_warmth(stored),
         **about,
         "lessons": [
             {
@@ -52,6 +55,25 @@ def _document(source_id: str, stored: StoredBaseline | None, lessons: list[Store
     }
 
 
+def _warmth(stored: StoredBaseline | None) -> dict[str, Any]:
+    """Whether it judges, or what is missing; neither of a state that cannot be read."""
+    baseline = SourceBaseline()
+    if stored is not None and stored.state:
+        try:
+            baseline = SourceBaseline.from_bytes(stored.state)
+        except ModelError as error:
+            return {"is_warm": None, "windows_missing": None, "unreadable": str(error)}
+    return {"is_warm": not baseline.windows_missing, "windows_missing": baseline.windows_missing}
+
+
+def _warmth_line(document: dict[str, Any]) -> str:
+    if "unreadable" in document:
+        return f"  cannot be read, and begins anew with its worker: {document['unreadable']}"
+    if document["is_warm"]:
+        return "  warm: its windows are judged"
+    return f"  warming up: at least {document['windows_missing']} more windows to learn before any is judged"
+
+
 def _lines(document: dict[str, Any]) -> list[str]:
     lines = [f"{document['source_id']}: nothing was learned yet"]
     if "learned" in document:
@@ -61,6 +83,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
             f"{document['source_id']}: {document['learned']} windows learned, {_last(document['through_ms'])}",
             f"  version {document['version']}, {stored}, replaced {document['epoch']} times",
             f"  learned from {models}",
+            _warmth_line(document),
         ]
     for lesson in document["lessons"]:
         author = f" by {lesson['author']}" if lesson["author"] else ""

@@ -24,7 +24,12 @@ def score(
     clips: Annotated[list[Path], typer.Argument(metavar="CLIP...", help="Recordings to score.", show_default=False)],
     normal: Annotated[
         list[Path],
-        typer.Option(metavar="PATH", help="Recordings of nothing unusual; give it again for more.", show_default=False),
+        typer.Option(
+            metavar="PATH",
+            help="A file or folder of nothing unusual. Each takes a --normal of its own, as in --normal A --normal B "
+            "CLIP: with --normal A B CLIP, B is scored.",
+            show_default=False,
+        ),
     ],
     window: Annotated[str, typer.Option(help="Length of a window, such as 1s or 500ms.")] = "1s",
     hop: Annotated[str, typer.Option(help="From the start of one window to the next, at most --window.")] = "100ms",
@@ -52,22 +57,29 @@ def score(
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line, instead of CSV.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="With --json, explain usual windows, too, not only those with p <= 0.05.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Score recordings by how unlike normal ones each of their windows is; needs no labels, Kafka or Redis.
 
-    A recording is a file of video or sound, with its subtitles in or beside it (.vtt, .srt), or a folder of pictures
-    (JPEG, PNG, TIFF, ...) that are the frames of one clip in order of name. Folders are searched for both; hidden ones
-    and those that end in _gt are passed over.
+    A recording is a file of video or sound, or a folder of pictures (JPEG, PNG, TIFF, ...) that are the frames of one
+    clip in order of name, with words in it or beside it (.vtt, .srt, .transcript.jsonl); pictures may have a sound file
+    beside them, too. Folders are searched for both; hidden ones and those that end in _gt are passed over.
 
     One line per window goes to stdout: clip, start_ms, end_ms, score, anomaly_p and the p-value of each part. The score
-    grows with how unusual the window is, and compares over all clips. A window is scored by what is over at its end,
-    and, without --learn, changes nothing for those after it.
+    grows with how unusual the window is, and compares over all clips. With --json an unusual window has an explanation:
+    where in the picture, which seconds, which words, and what it is most like.
+
+    A window is scored by what is over at its end, and, without --learn, changes nothing for those after it.
     """
     from streams.cli.score_reports import ScoreRequest, score_and_print
 
     if models is not None and triton is not None:
         raise typer.BadParameter("--models and --triton both say where the encoders are; give one of them")
+    if explain and not as_json:
+        raise typer.BadParameter("explanations are told with --json only", param_hint="--explain")
     window_ms, hop_ms = _parse_ms(window, "--window"), _parse_ms(hop, "--hop")
     if hop_ms > window_ms:
         raise typer.BadParameter(
@@ -83,6 +95,7 @@ def score(
         triton=triton,
         learns=learn,
         as_json=as_json,
+        explains_all=explain,
     )
     score_and_print(read_settings(config), request)
 

@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,13 +18,14 @@ from processors.models.observing import ItemEncoders
 from streams.cli.evaluation import find_or_build_models, mapped_errors
 from streams.cli.terminal import headed, make_console, spinning
 from streams.inference.triton_encoders import TritonEncoders
-from streams.scoring.clips import find_clips
+from streams.scoring.clips import Clip, find_clips
 from streams.scoring.run import ScoredWindow, Scoring, Told, score_clips
 from streams.settings import Settings
 
 __all__ = ["ScoreRequest", "score_and_print"]
 
 _COLUMNS: Final = ("clip", "start_ms", "end_ms", "score", "anomaly_p", "parts", "states", "words")
+_FEW: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class ScoreRequest:
         triton: address of the Triton to ask; None: encoders in this process.
         learns: whether scored windows are learned.
         as_json: JSON lines instead of CSV.
+        explains_all: whether usual windows are explained, too.
     """
 
     normal: list[Path]
@@ -52,6 +54,7 @@ class ScoreRequest:
     triton: str | None
     learns: bool
     as_json: bool
+    explains_all: bool
 
 
 def score_and_print(settings: Settings, request: ScoreRequest) -> None:
@@ -65,7 +68,8 @@ def score_and_print(settings: Settings, request: ScoreRequest) -> None:
     cv2.setNumThreads(1)
     threadpool_limits(1, "blas")
     normal, clips = find_clips(request.normal, request.fps), find_clips(request.clips, request.fps)
-    scoring = Scoring(request.window_ms, request.hop_ms, request.learns)
+    make_console(stderr=True).print(f"learning from {_counted(normal)}, scoring {_counted(clips)}")
+    scoring = Scoring(request.window_ms, request.hop_ms, request.learns, request.explains_all)
     write = _json_line if request.as_json else _csv_line()
     windows, unscored = 0, 0
     with mapped_errors(), _encoders(settings, request) as encoders, _progress() as told:
@@ -81,6 +85,12 @@ def score_and_print(settings: Settings, request: ScoreRequest) -> None:
                 "yellow",
             )
         )
+
+
+def _counted(clips: Sequence[Clip]) -> str:
+    """How many, so that a clip that was taken for a normal recording is seen at once; and which, if they are few."""
+    names = f" ({', '.join(clip.name for clip in clips)})" if len(clips) <= _FEW else ""
+    return f"{len(clips)} recording{'' if len(clips) == 1 else 's'}{names}"
 
 
 @contextmanager

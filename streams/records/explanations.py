@@ -1,10 +1,16 @@
 """Why a window is unusual in its source's own normal, as far as a detection tells it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+if TYPE_CHECKING:
+    from processors.normality import Judgement
+
 __all__ = ["Explanation", "Probability", "UnusualMoment"]
+
+_P_DIGITS: Final = 6
+_HEAT_DIGITS: Final = 2
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -29,7 +35,7 @@ class Explanation(BaseModel):
     Attributes:
         heat: part of the baseline that lies on a grid over the frame -> how unusual each cell is, by row; larger is
             more unusual, and numbers of one part compare with each other.
-        seconds: of sound, the unusual ones.
+        seconds: of sound, the unusual ones, in order of time.
         words: that were unusual.
         similar: ids of the most similar normal windows, the nearest first.
     """
@@ -40,3 +46,18 @@ class Explanation(BaseModel):
     seconds: tuple[UnusualMoment, ...] = ()
     words: tuple[str, ...] = ()
     similar: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, judgement: "Judgement") -> Self:
+        """What a baseline said of a window, as it is told."""
+        return cls(
+            heat={
+                part.value: tuple(tuple(round(cell, _HEAT_DIGITS) for cell in row) for row in cells.tolist())
+                for part, cells in judgement.heat.items()
+            },
+            seconds=tuple(
+                UnusualMoment(start_ms=moment.start_ms, p=round(moment.p, _P_DIGITS)) for moment in judgement.seconds
+            ),
+            words=judgement.words,
+            similar=judgement.similar,
+        )

@@ -9,26 +9,21 @@ from typing import Final, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-import orjson
 
-from processors.models.observing import ItemEncoders, Line, Observed, TimedPicture, observe
+from processors.models.observing import ItemEncoders, Observed, TimedPicture, observe
 from streams.errors import ConfigurationError, MediaError
 from streams.ingest import MediaFile, ReadOptions, open_media
 from streams.ingest.picture import PictureLane, shown_pixels
-from streams.ingest.sound import SOUND_RATE_HZ, SoundLane
-from streams.ingest.words import read_segments
+from streams.scoring.beside import SOUNDS, Heard, find_sound
 
 __all__ = ["Clip", "find_clips"]
 
 _VIDEOS: Final = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts"})
-_SOUNDS: Final = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac"})
-_MEDIA: Final = _VIDEOS | _SOUNDS
+_MEDIA: Final = _VIDEOS | frozenset(SOUNDS)
 _PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".pgm", ".webp"})
 _TRUTH: Final = "_gt"
 """Folders of pixel masks beside the clips of a benchmark end so."""
 _BOX_PX: Final = (640, 640)
-_FULL_SCALE: Final = 32768
 _MAX_PICTURE_FPS: Final = Fraction(10)
 _DIGITS: Final = re.compile(r"(\d+)")
 
@@ -87,16 +82,26 @@ def _clips_of(path: Path, fps: Fraction | None) -> Iterator[Clip]:
             raise ConfigurationError(
                 f"{path} is a single picture; name the folder of its clip", code="configuration.recordings"
             )
-        yield MediaClip(str(path), open_media(path), fps)
+        media = open_media(path)
+        yield MediaClip(str(path), media, fps, Heard.of_media(media))
         return
     entries = sorted((each for each in path.iterdir() if not each.name.startswith(".")), key=_in_order)
     pictures = tuple(each for each in entries if each.suffix.lower() in _PICTURES and each.is_file())
     if pictures:
-        yield PictureClip(str(path), pictures, fps or _MAX_PICTURE_FPS)
+        yield PictureClip(str(path), pictures, fps or _MAX_PICTURE_FPS, Heard.of_pictures(path))
+    sounds_of_pictures = {find_sound(entry) for entry in entries if entry.is_dir() and _holds_pictures(entry)}
     for entry in entries:
         is_folder = entry.is_dir() and not entry.name.lower().endswith(_TRUTH)
-        if is_folder or (entry.is_file() and entry.suffix.lower() in _MEDIA):
+        is_media = entry.is_file() and entry.suffix.lower() in _MEDIA and entry.absolute() not in sounds_of_pictures
+        if is_folder or is_media:
             yield from _clips_of(entry, fps)
+
+
+def _holds_pictures(folder: Path) -> bool:
+    return any(
+        each.suffix.lower() in _PICTURES and not each.name.startswith(".") and each.is_file()
+        for each in folder.iterdir()
+    )
 
 
 def _in_order(path: Path) -> tuple[tuple[tuple[int, str], ...], str]:
@@ -107,16 +112,17 @@ def _in_order(path: Path) -> tuple[tuple[tuple[int, str], ...], str]:
 
 @dataclass(frozen=True, slots=True)
 class MediaClip:
-    """A media file with what is in it, and the subtitles beside it."""
+    """A media file with what is in it, and the words beside it."""
 
     name: str
     media: MediaFile
     fps: Fraction | None
+    heard: Heard
 
     def observe(self, encoders: ItemEncoders, start_ms: int) -> Observed:
         """See `Clip.observe`."""
-        sound = self._sound()
-        observed = observe(encoders, self._pictures(start_ms), sound, self._lines(start_ms), start_ms=start_ms)
+        sound = self.heard.sound()
+        observed = observe(encoders, self._pictures(start_ms), sound, self.heard.lines(start_ms), start_ms=start_ms)
         if not observed.frames and sound is None and not observed.segments:
             raise MediaError(
                 f"nothing of {self.name} can be decoded: picture and sound are damaged from the beginning on; leave it "
@@ -132,43 +138,24 @@ class MediaClip:
         for at_ms, frame in PictureLane(self.media, self.media.video, options).frames():
             yield start_ms + at_ms, shown_pixels(frame, _BOX_PX, "rgb24")
 
-    def _sound(self) -> npt.NDArray[np.float32] | None:
-        """From the beginning of the time line on; silence where the file has none."""
-        if self.media.sound is None:
-            return None
-        chunks = list(SoundLane(self.media, self.media.sound).records())
-        if not chunks:
-            return None
-        last = chunks[-1]
-        sound = np.zeros(last.start_ms * SOUND_RATE_HZ // 1000 + last.samples, np.float32)
-        for chunk in chunks:
-            first = chunk.start_ms * SOUND_RATE_HZ // 1000
-            samples = np.frombuffer(chunk.payload, "<i2")[: len(sound) - first]
-            sound[first : first + len(samples)] = samples.astype(np.float32) / _FULL_SCALE
-        return sound
-
-    def _lines(self, start_ms: int) -> list[Line]:
-        if self.media.words is None:
-            return []
-        segments = read_segments(self.media, self.media.words, ReadOptions().max_segment_ms)
-        return [
-            (start_ms + each.start_ms, start_ms + each.end_ms, str(orjson.loads(each.payload)["text"]))
-            for each in segments
-        ]
-
 
 @dataclass(frozen=True, slots=True)
 class PictureClip:
-    """A folder of pictures, the frames of one clip at an even rate."""
+    """A folder of pictures, the frames of one clip at an even rate, and the sound and words beside it.
+
+    It is as long as its pictures; what is heard or said after them is left out.
+    """
 
     name: str
     pictures: tuple[Path, ...]
     fps: Fraction
+    heard: Heard
 
     def observe(self, encoders: ItemEncoders, start_ms: int) -> Observed:
         """See `Clip.observe`."""
         end_ms = start_ms + int(len(self.pictures) * 1000 / self.fps)
-        return observe(encoders, self._read(start_ms), start_ms=start_ms, end_ms=end_ms)
+        sound, lines = self.heard.sound(), self.heard.lines(start_ms)
+        return observe(encoders, self._read(start_ms), sound, lines, start_ms=start_ms, end_ms=end_ms)
 
     def _read(self, start_ms: int) -> Iterator[TimedPicture]:
         for number, path in enumerate(self.pictures):

@@ -1,6 +1,6 @@
 """Learning normal recordings, and scoring others: one line per window, in order."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from processors.normality.recordings import (
 )
 from streams.errors import ConfigurationError
 from streams.scoring.clips import Clip
+from streams.scoring.explaining import TimeLine, explain
 
 __all__ = ["NOT_FINITE", "ScoredWindow", "Scoring", "Told", "score_clips"]
 
@@ -34,11 +35,13 @@ class Scoring:
         window_ms: length of a window.
         hop_ms: from the start of one to the next.
         learns: whether scored windows are learned, too.
+        explains_all: whether usual windows are explained, too.
     """
 
     window_ms: int
     hop_ms: int
     learns: bool = False
+    explains_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,14 @@ class ScoredWindow:
         start_ms: from its beginning on.
         end_ms: exclusive.
         judgement: None where a model answered no number.
+        explanation: for a line of JSON; None for a usual window.
     """
 
     clip: str
     start_ms: int
     end_ms: int
     judgement: Judgement | None
+    explanation: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For a line of JSON."""
@@ -65,7 +70,8 @@ class ScoredWindow:
         told = self.judgement
         parts = {part.value: p for part, p in sorted(told.parts.items())}
         line |= {"score": told.score, "anomaly_p": told.anomaly_p, "parts": parts}
-        return {**line, "states": list(told.states), "words": list(told.words)}
+        line |= {"states": list(told.states), "words": list(told.words)}
+        return {**line, "explanation": self.explanation}
 
 
 def score_clips(
@@ -89,9 +95,10 @@ def score_clips(
         ModelError: the encoders answer something else than they did before.
     """
     learned: list[list[WindowFeatures]] = []
-    at_ms = 0
+    time_line, at_ms = TimeLine(), 0
     for clip in normal:
         told("encoding normal recordings", 0, len(normal))
+        time_line.begin(clip.name, at_ms)
         observed = clip.observe(encoders, at_ms)
         learned.append([each for _, each in _featured(observed, scoring) if each is not None])
         at_ms = observed.end_ms + scoring.window_ms  # no window reaches into two recordings
@@ -104,10 +111,16 @@ def score_clips(
         raise _too_short(error, scoring) from error
     for clip in clips:
         told("scoring", 0, len(clips))
+        if scoring.learns:
+            time_line.begin(clip.name, at_ms)
         observed = clip.observe(encoders, at_ms if scoring.learns else 0)
         for start_ms, features in _featured(observed, scoring):
-            judgement = None if features is None else _judge(baseline, features, scoring)
-            yield ScoredWindow(clip.name, start_ms, start_ms + scoring.window_ms, judgement)
+            judgement, explanation = None, None
+            if features is not None:
+                judgement = _judge(baseline, features, scoring)
+                if scoring.explains_all or judgement.is_unusual:
+                    explanation = explain(judgement, time_line, observed.start_ms)
+            yield ScoredWindow(clip.name, start_ms, start_ms + scoring.window_ms, judgement, explanation)
         at_ms = observed.end_ms + scoring.window_ms
         told("scoring", 1, len(clips))
 

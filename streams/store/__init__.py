@@ -14,6 +14,7 @@ Readers need neither fence nor check. `docs/reference/redis.md` documents every 
 
 from streams.store.baselines import (
     MAX_LESSONS,
+    MAX_STATE_BYTES,
     BaselineAbout,
     Baselines,
     BaselineWrite,
@@ -32,6 +33,7 @@ from streams.store.writes import Answer, Fence, Finalise, MoveStatus, Put, Seale
 
 __all__ = [
     "MAX_LESSONS",
+    "MAX_STATE_BYTES",
     "AgreedWindows",
     "Answer",
     "BaselineAbout",

@@ -8,6 +8,7 @@ from pydantic import NonNegativeInt
 from redis.asyncio import Redis
 
 from processors.teaching import MAX_LESSONS, TaughtAs
+from streams.errors import ContractBroken
 from streams.store.connection import Connection
 from streams.store.documents import StoredDocument
 from streams.store.identity import detection_id, split_detection_id
@@ -17,6 +18,7 @@ from streams.store.writes import Fence
 
 __all__ = [
     "MAX_LESSONS",
+    "MAX_STATE_BYTES",
     "BaselineAbout",
     "BaselineWrite",
     "Baselines",
@@ -26,6 +28,10 @@ __all__ = [
     "StoredLesson",
     "WriteStatus",
 ]
+
+
+MAX_STATE_BYTES = 64 * 1024
+"""Of one baseline; a larger one is not written."""
 
 WriteStatus = Literal["written", "changed", "fenced"]
 
@@ -203,8 +209,12 @@ class Baselines:
         Returns:
             `written`; `changed` when a person has imported another one or reset it meanwhile; `fenced`. Nothing was
             changed by the latter two.
+
+        Raises:
+            ContractBroken: the state has more than `MAX_STATE_BYTES`.
         """
         keys, fence, stored = self._keys, write.fence, write.stored
+        _require_small(write.source_id, stored.state)
         first, *others = _chunks(write.learned, _DROPPED_PER_WRITE) or [()]
         call = ScriptCall(
             self._write,
@@ -243,8 +253,12 @@ class Baselines:
 
         Returns:
             False when something else is stored by now; nothing was changed.
+
+        Raises:
+            ContractBroken: the state has more than `MAX_STATE_BYTES`.
         """
         keys = self._keys
+        _require_small(source_id, state)
         call = ScriptCall(
             self._replace,
             [keys.baseline(source_id), keys.baseline_changes, keys.lessons(source_id)],
@@ -361,6 +375,15 @@ class Baselines:
                 await pipeline.execute()
 
         await self._connection.run("drop features", drop)
+
+
+def _require_small(source_id: str, state: bytes) -> None:
+    if len(state) > MAX_STATE_BYTES:
+        raise ContractBroken(
+            f"the baseline of {source_id} has {len(state)} bytes, expected at most {MAX_STATE_BYTES}; it is not "
+            f"stored: reset it with `braid baseline reset {source_id}`",
+            code="contract.baseline",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from processors.normality import Judgement, Observation, SeenFrame, extract
 from processors.normality.motion import RecentMotion, pair_frames
 from streams.align import Window
 from streams.errors import BraidError
-from streams.records import Explanation, Item, UnusualMoment
+from streams.records import Explanation, Item
 from streams.settings import Settings
 from streams.store import Fence
 from streams.worker import metrics
@@ -35,8 +35,6 @@ _LONGEST_S = 2.0
 _PAIRS_REMEMBERED = 1_000  # some twenty kilobytes each: what the last windows of fifty cameras compared
 _AHEAD = 256  # pairs of frames that wait; beyond it they are measured when their window closes
 _SOURCES_REMEMBERED = 4_096
-_DIGITS = 6
-_HEAT_DIGITS = 2
 
 log = structlog.get_logger(__name__)
 
@@ -225,20 +223,6 @@ def _told(judged: Judged) -> dict[str, Any]:
         "is_anomalous": judgement.is_anomalous,
         "parts": {part.value: float(p) for part, p in judgement.parts.items()},
         "states": tuple(judgement.states),
-        "explanation": _explained(judgement) if is_explained else None,
+        "explanation": Explanation.of(judgement) if is_explained else None,
         "baseline_version": judged.version,
     }
-
-
-def _explained(judgement: Judgement) -> Explanation:
-    return Explanation(
-        heat={
-            part.value: tuple(tuple(round(cell, _HEAT_DIGITS) for cell in row) for row in cells.tolist())
-            for part, cells in judgement.heat.items()
-        },
-        seconds=tuple(
-            UnusualMoment(start_ms=moment.start_ms, p=round(moment.p, _DIGITS)) for moment in judgement.seconds
-        ),
-        words=judgement.words,
-        similar=judgement.similar,
-    )

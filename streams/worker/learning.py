@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import structlog
 
-from streams.errors import BraidError
+from streams.errors import BraidError, ContractBroken
 from streams.settings import Settings
 from streams.store import BaselineWrite, Fence, PendingWindow, Store
 from streams.worker import metrics
@@ -259,6 +259,13 @@ class Learner:
         write = BaselineWrite(normal.source_id, normal.fence, stored, settled)
         try:
             status = await self._redis(partial(self._store.write, write))
+        except ContractBroken as error:
+            # It goes on from what is stored; other sources are not held up by it.
+            metrics.BASELINE_FAULTS.labels(error.code).inc()
+            log.warning("baseline_not_stored", source_id=normal.source_id, reason=str(error))
+            self._behind[normal.source_id] = normal.fence
+            self._forget(normal)
+            return
         except BaseException:
             normal.settled, normal.unsaved = settled + normal.settled, unsaved + normal.unsaved
             raise

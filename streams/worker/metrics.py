@@ -4,6 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 __all__ = [
     "BASELINES",
+    "BASELINES_BEGUN_ANEW",
     "BASELINES_BEHIND",
     "BASELINE_BYTES",
     "BASELINE_FAULTS",
@@ -85,6 +86,11 @@ BASELINE_WINDOWS = Counter("braid_baseline_windows", "Final windows, by what a b
 BASELINE_LESSONS = Counter("braid_baseline_lessons", "What people taught, by what a baseline made of it.", ["outcome"])
 BASELINE_WRITES = Counter("braid_baseline_writes", "Baselines written, by the store's answer.", ["status"])
 BASELINE_FAULTS = Counter("braid_baseline_faults", "Errors in learning; no answer waits for it.", ["code"])
+BASELINES_BEGUN_ANEW = Counter(
+    "braid_baselines_begun_anew",
+    "Baselines that forgot what they had learned, by why: it came from other encoders, or could not be read.",
+    ["reason"],
+)
 BASELINES = Gauge("braid_baselines", "Baselines in memory.")
 BASELINE_BYTES = Gauge("braid_baseline_bytes", "Memory that baselines take, as an estimate.")
 BASELINES_BEHIND = Gauge("braid_baselines_behind", "Sources with final windows that are not learned yet.")

@@ -10,7 +10,7 @@ from processors.errors import ModelError
 from processors.normality import Judgement, SourceBaseline
 from streams.settings import BaselineSettings
 from streams.store import BaselineAbout, Fence, PendingWindow, StoredBaseline, StoredLesson
-from streams.worker.metrics import BASELINE_LESSONS, BASELINE_WINDOWS
+from streams.worker.metrics import BASELINE_LESSONS, BASELINE_WINDOWS, BASELINES_BEGUN_ANEW
 from streams.worker.observing import KeptFeatures
 
 __all__ = ["Judged", "SourceNormal", "chained"]
@@ -107,7 +107,6 @@ class SourceNormal:
     def to_store(self, now_ms: int) -> StoredBaseline:
         """As it is written."""
         self.about = self.about.model_copy(update={"written_ms": now_ms})
-        self.baseline.models = dict(self.about.models)
         state = self.baseline.to_bytes()
         self.state_bytes = len(state)
         return StoredBaseline(self.epoch, self.about, state)
@@ -125,6 +124,7 @@ class SourceNormal:
                 baseline = _read(stored.state, settings)
             except ModelError as error:
                 log.warning("baseline_unreadable", source_id=source_id, reason=str(error))
+                BASELINES_BEGUN_ANEW.labels("unreadable").inc()
                 about = BaselineAbout(through_ms=about.through_ms, version=about.version)
         return cls(source_id, fence, settings, stored.epoch, about, baseline, state_bytes=len(stored.state))
 
@@ -138,7 +138,11 @@ class SourceNormal:
             if self.about.learned_to_ms is not None and window.start_ms < self.about.learned_to_ms:
                 return "overlapping", not is_other and self.baseline.pass_over(kept.features).is_unusual
             if is_other:
-                log.warning("baseline_begun_anew", source_id=self.source_id, models=dict(kept.models))
+                known = dict(self.about.models)
+                log.warning(
+                    "baseline_begun_anew", source_id=self.source_id, learned_from=known, models=dict(kept.models)
+                )
+                BASELINES_BEGUN_ANEW.labels("models").inc()
                 self.baseline = _begin(self.settings)
                 self.about = self.about.model_copy(update={"models": {}, "learned": 0, "digest": "", "taught": {}})
             judgement = self.baseline.learn(window.id, kept.features)

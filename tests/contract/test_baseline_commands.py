@@ -3,10 +3,13 @@
 import asyncio
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import numpy as np
 import pytest
 import typer
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 from typer.testing import CliRunner
 
 from processors.normality import Part, PartFeatures, SourceBaseline, WindowFeatures
@@ -25,9 +28,10 @@ def features_of(start_ms):
 
 
 @pytest.fixture
-def braid(redis_server, monkeypatch):
+def braid(redis_server, monkeypatch, tmp_path):
     """Run a command line; faults come out as the errors that they are."""
     monkeypatch.setenv("BRAID_REDIS__URL", redis_server.url)
+    monkeypatch.setenv("BRAID_DATA_DIR", str(tmp_path / "nothing-runs-here"))
     app = typer.Typer()
     baseline.register(app)
 
@@ -179,6 +183,66 @@ def test_the_encoders_of_a_source_that_has_learned_nothing_are_those_of_its_answ
     window(fresh, models={"video_encoder": "1", "fusion": "4"})
     with pytest.raises(ConfigurationError, match="video_encoder 2"):
         braid("import", fresh, tmp_path / "b")
+
+
+@pytest.fixture
+def triton(monkeypatch):
+    """Serves an index of models over a real gRPC connection."""
+
+    class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):
+        def RepositoryIndex(self, request, context):  # noqa: N802 - the protocol's name
+            entry = service_pb2.RepositoryIndexResponse.ModelIndex
+            versions = [("video_encoder", "1", "READY"), ("video_encoder", "2", "READY"), ("video_encoder", "3", "")]
+            return service_pb2.RepositoryIndexResponse(
+                models=[entry(name=name, version=version, state=state) for name, version, state in versions]
+            )
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(Servicer(), server)
+    monkeypatch.setenv("BRAID_TRITON__GRPC", f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+    server.start()
+    yield
+    server.stop(None).wait()
+
+
+@pytest.mark.usefixtures("triton")
+def test_the_encoders_of_a_source_without_an_answer_are_those_that_are_served(braid, learned, tmp_path):
+    fresh = f"fresh-{uuid.uuid4().hex}"
+    braid("export", learned(models={"video_encoder": "1"}), tmp_path / "old")
+    braid("export", learned(models={"video_encoder": "2"}), tmp_path / "new")
+    with pytest.raises(ConfigurationError, match=rf"learned from video_encoder 1, {fresh} has video_encoder 2"):
+        braid("import", fresh, tmp_path / "old")
+    said = braid("import", fresh, tmp_path / "new").stdout
+    assert "goes on from 3 windows" in said
+    assert "not compared" not in said
+
+
+def test_encoders_that_cannot_be_compared_are_named(braid, learned, tmp_path, monkeypatch):
+    monkeypatch.setenv("BRAID_TRITON__GRPC", "127.0.0.1:9")
+    braid("export", learned(), tmp_path / "b")
+    said = braid("import", f"fresh-{uuid.uuid4().hex}", tmp_path / "b").stdout
+    assert "not compared: whether video_encoder 1" in said
+
+
+def test_a_baseline_that_is_too_large_is_refused_with_both_sizes(braid, learned, in_store, tmp_path):
+    source_id, path = learned(), tmp_path / "b"
+    braid("export", source_id, path)
+    large = SourceBaseline(capacity=400)
+    large.learn(f"{source_id}/0/4000", features_of(0))
+    path.write_bytes(b"\n".join([*path.read_bytes().split(b"\n", 3)[:3], large.to_bytes()]))
+    with pytest.raises(ConfigurationError, match=rf"has {len(large.to_bytes())} bytes, expected at most {64 * 1024}"):
+        braid("import", source_id, path)
+    assert in_store(lambda store: store.baselines.read(source_id)).about.learned == 3
+
+
+def test_show_says_whether_a_source_is_warm_or_how_much_is_missing(braid, learned):
+    young, warm = learned(count=3), learned(count=300)
+    assert "warming up: at least 226 more windows" in braid("show", young).stdout
+    document = json.loads(braid("show", young, "--json").stdout)
+    assert (document["is_warm"], document["windows_missing"]) == (False, 226)
+    assert "warm: its windows are judged" in braid("show", warm).stdout
+    document = json.loads(braid("show", warm, "--json").stdout)
+    assert (document["is_warm"], document["windows_missing"]) == (True, 0)
 
 
 @pytest.mark.parametrize("spoil", [lambda _: b"", lambda data: data[:-7], lambda data: b"x" + data])

@@ -10,10 +10,11 @@ import pytest
 from processors.normality import Part, PartFeatures, SourceBaseline, WindowFeatures
 from streams.align import Window
 from streams.settings import Settings
-from streams.store import BaselineAbout, Finalise, Lesson, Put
+from streams.store import MAX_STATE_BYTES, BaselineAbout, Finalise, Lesson, Put
 from streams.worker import judging
 from streams.worker import learning as module
 from streams.worker.learning import Learner
+from streams.worker.metrics import BASELINE_FAULTS, BASELINES_BEGUN_ANEW
 from streams.worker.observing import KeptFeatures
 from streams.worker.readiness import Readiness
 from streams.worker.source_normal import chained
@@ -184,9 +185,31 @@ async def test_another_version_of_an_encoder_begins_anew(open_desk):
     await desk.own()
     await desk.put_final(0)
     await desk.until(lambda about: about.learned == 1)
+    before = BASELINES_BEGUN_ANEW.labels("models")._value.get()
     later = await desk.put_final(4000, features_of(4000, models={"video_encoder": "2"}))
     about = await desk.until(lambda about: about.models == {"video_encoder": "2"})
     assert (about.learned, about.digest) == (1, digest_of([later]))
+    assert BASELINES_BEGUN_ANEW.labels("models")._value.get() == before + 1
+
+
+async def test_a_baseline_that_is_too_large_to_be_stored_holds_up_no_other(store, open_desk, monkeypatch):
+    to_bytes = SourceBaseline.to_bytes
+
+    def grown(self):
+        return to_bytes(self) + bytes(MAX_STATE_BYTES if self._source == SOURCE else 0)
+
+    monkeypatch.setattr(SourceBaseline, "to_bytes", grown)
+    faults = BASELINE_FAULTS.labels("contract.baseline")
+    before = faults._value.get()
+    desk = open_desk(snapshot_s=1)
+    await desk.own()
+    for source_id in (SOURCE, "lobby"):
+        await desk.put_final(0, source_id=source_id)
+        await desk.until(lambda about: about.learned == 1, source_id)
+    desk.now_ms = 2_000
+    await desk.until_stored(lambda about: about.learned == 1, "lobby")
+    assert faults._value.get() > before
+    assert await store.baselines.read(SOURCE) is None
 
 
 async def test_a_lesson_is_taken_up_at_once_and_survives_a_restart(store, open_desk):

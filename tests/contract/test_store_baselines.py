@@ -2,8 +2,10 @@
 
 import pytest
 
+from streams.errors import ContractBroken
 from streams.store import (
     MAX_LESSONS,
+    MAX_STATE_BYTES,
     BaselineAbout,
     BaselineWrite,
     Finalise,
@@ -44,6 +46,16 @@ async def test_a_baseline_reads_back_as_it_was_written(store, fence):
     assert await store.baselines.read(SOURCE) is None
     assert await store.baselines.write(a_write(fence)) == "written"
     assert await store.baselines.read(SOURCE) == StoredBaseline(0, ABOUT, b"\x00state\xff")
+
+
+async def test_a_baseline_of_more_bytes_than_are_promised_is_not_stored(store, fence):
+    most = bytes(MAX_STATE_BYTES)
+    assert await store.baselines.write(a_write(fence, state=most)) == "written"
+    with pytest.raises(ContractBroken, match=f"has {MAX_STATE_BYTES + 1} bytes, expected at most {MAX_STATE_BYTES}"):
+        await store.baselines.write(a_write(fence, state=most + b"x"))
+    with pytest.raises(ContractBroken, match=f"has {MAX_STATE_BYTES + 1} bytes, expected at most {MAX_STATE_BYTES}"):
+        await store.baselines.replace(SOURCE, await store.baselines.read(SOURCE), ABOUT, most + b"x")
+    assert (await store.baselines.read(SOURCE)).state == most
 
 
 async def test_a_former_owner_writes_no_baseline(store, fence, put_final):

@@ -67,5 +67,14 @@ async def test_a_sound_that_was_never_heard_is_told_as_unusual_and_where(unique,
     assert siren.is_anomalous
     assert siren.anomaly_p < 0.005
     assert min(siren.parts, key=siren.parts.get) in {"sound", "loudness", "talk"}
+    assert siren.explanation is not None
+    assert [second.start_ms for second in siren.explanation.seconds] == [siren_ms]
+    assert siren.explanation.seconds[0].p <= 0.05
+    assert siren.explanation.similar
+    for window_id in siren.explanation.similar:
+        learned_window = await store.get(window_id)
+        assert learned_window is not None, window_id
+        assert learned_window.start_ms < siren_ms
+        assert learned_window.final
     assert np.mean([detection.anomaly_p > 0.01 for detection in told.values()]) > 0.85
     assert worker.stop() == 0, worker.output

@@ -55,13 +55,13 @@ def score(*words, models="models"):
     return [json.loads(line) for line in outcome.stdout.splitlines()]
 
 
-def _walk(number, count=60, thing=False, bright=60):
+def _walk(number, count=60, thing=False, bright=60, fps=10):
     """A grey scene in which something small walks back and forth; `thing` is something large in it."""
     rng = np.random.default_rng(number)
     scene = cv2.resize(np.random.default_rng(0).integers(bright, bright + 80, (9, 12)).astype(np.uint8), (120, 90))
     for index in range(count):
         frame = scene.astype(np.int16) + rng.integers(-4, 5, scene.shape)
-        at = round(50 + 40 * np.sin((index + 7 * number) / 6))
+        at = round(50 + 40 * np.sin((index * 10 / fps + 7 * number) / 6))
         frame[40:52, at : at + 6] = 20
         if thing and index >= count // 2:
             frame[20:70, 30:80] = 250
@@ -95,10 +95,10 @@ def _sound(path, samples, rate_hz=16_000):
     return path
 
 
-def _hum(seconds, number=0, rate_hz=16_000):
+def _hum(seconds, number=0, rate_hz=16_000, tone_hz=120):
     time_s = np.arange(seconds * rate_hz) / rate_hz
     noise = np.random.default_rng(number).normal(0, 0.01, len(time_s))
-    return 0.1 * np.sin(2 * np.pi * 120 * time_s) + noise
+    return 0.1 * np.sin(2 * np.pi * tone_hz * time_s) + noise
 
 
 @pytest.fixture
@@ -170,10 +170,11 @@ def test_pictures_are_in_order_of_their_numbers_at_the_rate_that_is_given(place)
 
 def test_videos_of_another_size_and_rate_are_scored(place):
     normal = [_video(place / f"{number}.mp4", _walk(number)) for number in range(3)]
-    other = _video(place / "other.mkv", _walk(5), fps=25, size=(240, 180))
+    other = _video(place / "other.mkv", _walk(5, count=150, fps=25), fps=25, size=(240, 180))
     lines = score("--normal", normal[0], "--normal", normal[1], "--normal", normal[2], other, normal[2])
     assert {line["clip"] for line in lines} == {str(other), str(normal[2])}
-    assert all(line["score"] is not None for line in lines)
+    for clip in (other, normal[2]):
+        assert np.median([line["anomaly_p"] for line in lines if line["clip"] == str(clip)]) > 0.1
 
 
 def test_sound_alone_is_scored_by_what_it_sounds_like(place):
@@ -218,6 +219,95 @@ def test_subtitles_beside_a_file_are_words_and_words_never_heard_are_named(place
     lines = score("--normal", spoken("normal"), spoken("odd", odd=True), "--hop", "1s")
     assert [line["end_ms"] for line in lines if line["words"]] == [6000]
     assert next(line for line in lines if line["words"])["words"] == ["fire"]
+
+
+def _spoken(path, odd=False):
+    """A transcript beside a recording of 40 s: the same words every second."""
+    said = [{"start_ms": 1000 * n, "text": "all is well", "duration_ms": 900} for n in range(40)]
+    if odd:
+        said[4]["text"] = "fire"
+    path.write_text("\n".join(json.dumps(each) for each in said))
+
+
+def test_a_transcript_in_lines_of_json_beside_a_file_is_read(place):
+    for name, odd in (("normal", False), ("odd", True)):
+        _sound(place / f"{name}.wav", _hum(40))
+        _spoken(place / f"{name}.transcript.jsonl", odd)
+    lines = score("--normal", place / "normal.wav", place / "odd.wav", "--hop", "1s")
+    assert [(line["end_ms"], line["words"]) for line in lines if line["words"]] == [(5000, ["fire"])]
+
+
+def test_sound_and_words_beside_a_folder_of_pictures_are_its_own(place):
+    for name, odd in (("normal", False), ("odd", True)):
+        _folder(place / "heard" / name, _walk(1, count=300))
+        _sound(place / "heard" / f"{name}.wav", _hum(31))
+        cues = [f"00:00:{n:02d}.000 --> 00:00:{n + 1:02d}.000\nall is well" for n in range(1, 30)]
+        if odd:
+            cues[4] = "00:00:05.000 --> 00:00:06.000\nfire"
+        (place / "heard" / f"{name}.vtt").write_text("WEBVTT\n\n" + "\n\n".join(cues))
+    lines = score("--normal", place / "heard" / "normal", place / "heard", "--hop", "1s")
+    assert {line["clip"] for line in lines} == {str(place / "heard" / name) for name in ("normal", "odd")}
+    assert {"appearance", "sound", "words", "agreement"} <= set(lines[0]["parts"]) | set(lines[1]["parts"])
+    odd = [line for line in lines if line["words"]]
+    assert [(line["clip"], line["end_ms"]) for line in odd] == [(str(place / "heard" / "odd"), 6000)]
+    assert max(line["end_ms"] for line in lines) == 30_000
+
+
+def test_words_alone_beside_a_folder_of_pictures_are_read(place):
+    for name, odd in (("normal", False), ("odd", True)):
+        _folder(place / name, _walk(1, count=200))
+        _spoken(place / f"{name}.transcript.jsonl", odd)
+    lines = score("--normal", place / "normal", place / "odd", "--hop", "1s")
+    assert [(line["end_ms"], line["words"]) for line in lines if line["words"]] == [(5000, ["fire"])]
+
+
+def test_a_line_that_is_no_segment_is_named(place):
+    sound = _sound(place / "hum.wav", _hum(30))
+    (place / "hum.transcript.jsonl").write_text('{"start_ms": 0, "text": "a"}\n{"text": "b"}\n')
+    outcome = run("--models", "models", "--normal", sound, sound)
+    assert isinstance(outcome.exception, MediaError)
+    assert "hum.transcript.jsonl:2: start_ms: Field required; expected one object a line" in str(outcome.exception)
+
+
+def test_an_unusual_window_is_explained_by_cells_seconds_and_recordings_with_their_own_times(place):
+    normal = [_sound(place / f"hum{hz}.wav", _hum(20, tone_hz=hz)) for hz in (120, 1800)]
+    odd = _hum(10, 3)
+    odd[5 * 16_000 : 6 * 16_000] = np.random.default_rng(1).normal(0, 0.3, 16_000)
+    words = [word for path in normal for word in ("--normal", path)]
+    lines = score(*words, _sound(place / "odd.wav", odd), "--window", "2s", "--hop", "1s")
+    explained = [line for line in lines if line["explanation"] is not None]
+    assert {line["start_ms"] for line in explained} >= {4000, 5000}
+    assert all((line["anomaly_p"] <= 0.05) == (line["explanation"] is not None) for line in lines)
+    told = next(line["explanation"] for line in explained if line["start_ms"] == 5000)
+    assert min(told["seconds"], key=lambda second: second["p"])["start_ms"] == 5000
+    everywhere = score(*words, place / "odd.wav", "--window", "2s", "--hop", "1s", "--explain")
+    similar = [each for line in everywhere for each in line["explanation"]["similar"]]
+    assert {each["clip"] for each in similar} == set(map(str, normal))
+    assert all(0 <= each["start_ms"] <= 18_000 and each["start_ms"] % 1000 == 0 for each in similar)
+
+
+def test_heat_shows_where_in_the_picture_something_is_unusual(place):
+    lines = score("--normal", place / "Train", place / "Test" / "Test002")
+    last = lines[-1]["explanation"]
+    assert {np.shape(rows) for rows in last["heat"].values()} >= {(5, 5)}
+    row, column = np.unravel_index(np.argmax(last["heat"]["appearance"]), (5, 5))
+    assert 1 <= row <= 3
+    assert 1 <= column <= 3
+
+
+def test_with_learn_similar_windows_are_also_those_of_scored_recordings(place):
+    lasting = _folder(place / "lasting", list(_walk(6, count=600, thing=True))[300:])
+    lines = score("--normal", place / "Train", lasting, "--hop", "500ms", "--learn", "--explain")
+    own = [(line, each) for line in lines for each in line["explanation"]["similar"] if each["clip"] == str(lasting)]
+    assert own
+    assert all(0 <= each["start_ms"] < line["start_ms"] for line, each in own)
+
+
+def test_what_is_learned_and_what_is_scored_is_said_first(place):
+    one, two = place / "Train" / "Train001", place / "Train" / "Train002"
+    outcome = run("--models", "models", "--normal", one, two, place / "Test" / "Test001")
+    said = f"learning from 1 recording ({one}), scoring 2 recordings ({two}, {place / 'Test' / 'Test001'})"
+    assert outcome.stderr.splitlines()[0] == said
 
 
 def test_a_window_for_which_a_model_answers_no_number_has_no_score_and_is_counted(place):
@@ -276,6 +366,7 @@ def test_a_picture_that_cannot_be_read_is_named(place):
         (["--window", "soon"], "such as 100ms or 1s"),
         (["--fps", "0"], "frames per second"),
         (["--triton", "localhost:8001"], "give one of them"),
+        (["--explain"], "with --json only"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(place, words, told):
