@@ -279,7 +279,7 @@ class SourceBaseline:
                 answers.parts[part] = self._parts[part].judge(part, each, features.start_ms, [])
             self._parts[part].learn(answers.parts[part], features.start_ms, trusted=trusted)
         if answers.words is not None:
-            self._words.learn(features.words, answers.words, trusted=trusted)
+            self._words.learn(answers.words, features.start_ms, trusted=trusted)
 
     def _answer(self, features: WindowFeatures, without: str | None = None) -> _Answers:
         """What the parts say; lessons count, but for one that is about to be replaced."""
@@ -327,7 +327,7 @@ class SourceBaseline:
             score,
             self._heat(features, answers.parts),
             self._seconds(features, answers.parts),
-            () if answers.words is None else answers.words.unheard,
+            () if answers.words is None else answers.words.unusual,
             self._states.name(features),
             similar=self._similar(features, answers.parts),
             is_anomalous=is_anomalous,
