@@ -38,6 +38,7 @@ class WordsAnswer:
         unusual: those that make it unusual, the rarest first; without those taught normal.
         rarest: hashes of the rarest, as many as a lesson keeps.
         said: hashes of all.
+        waiting: hashes of those that were never heard, or are rare; as many as are told.
     """
 
     score: float
@@ -46,11 +47,11 @@ class WordsAnswer:
     unusual: tuple[str, ...]
     rarest: frozenset[int]
     said: frozenset[int]
+    waiting: frozenset[int]
 
-    @property
-    def unusual_hashes(self) -> frozenset[int]:
-        """Of the words that make it unusual."""
-        return frozenset(map(hash_word, self.unusual))
+    def is_like(self, taught: frozenset[int]) -> bool:
+        """Whether at least half of the words of a lesson are said."""
+        return 2 * len(taught & self.said) >= len(taught)
 
 
 class WordsNormal:
@@ -89,6 +90,7 @@ class WordsNormal:
             tuple(said[hashes[at]] for at in told),
             frozenset(hashes[at] for at in order[:_MOST_TAUGHT]),
             frozenset(said),
+            frozenset(hashes[at] for at in counted if waiting[at]),
         )
 
     def learn(self, answer: WordsAnswer, at_ms: int, *, trusted: bool) -> None:
