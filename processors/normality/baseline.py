@@ -103,7 +103,7 @@ class SourceBaseline:
         judgement = self._judge(features, answers)
         self._name_windows(window_id, features.end_ms - features.start_ms)
         # What a person called anomalous is not learned, however often it comes.
-        if not self._is_taught_anomalous(answers.parts):
+        if not self._is_taught_anomalous(answers):
             self._learn_parts(features, answers, trusted=trusted)
             self._states.learn(features, trusted=trusted)
             if self._warm(answers):
@@ -142,10 +142,12 @@ class SourceBaseline:
             return
         answers = self._answer(features, without=window_id)
         sampling = PartNormal.sample_unusual if taught_as == "normal" else PartNormal.sample_top
-        chosen = answers.parts if taught_as == "normal" else _most_telling(answers.parts)
-        samples = {part: sampling(self._parts[part], answer) for part, answer in chosen.items()}
+        chosen = answers if taught_as == "normal" else _most_telling(answers)
+        samples = {part: sampling(self._parts[part], answer) for part, answer in chosen.parts.items()}
         kept = {part: sample for part, sample in samples.items() if sample is not None}
-        words = frozenset() if answers.words is None else answers.words.rarest
+        words: frozenset[int] = frozenset()
+        if chosen.words is not None:
+            words = chosen.words.rarest if taught_as == "normal" else chosen.words.waiting
         self._lessons.add(Lesson(window_id, taught_as, kept, words))
 
     def scores_of(self, features: WindowFeatures) -> Mapping[Part, float]:
@@ -250,7 +252,7 @@ class SourceBaseline:
                 answers.parts[part] = self._parts[part].judge(part, each, features.start_ms, [])
             self._parts[part].learn(answers.parts[part], features.start_ms, trusted=trusted)
         if answers.words is not None:
-            self._words.learn(features.words, answers.words, trusted=trusted)
+            self._words.learn(answers.words, features.start_ms, trusted=trusted)
 
     def _answer(self, features: WindowFeatures, without: str | None = None) -> _Answers:
         """What the parts say; lessons count, but for one that is about to be replaced."""
@@ -288,7 +290,7 @@ class SourceBaseline:
             parts[Part.VOCABULARY] = answers.words.p
         verdict = self._whole.judge({part: parts[part] for part in self._warm(answers)})
         anomaly_p, score, is_anomalous = verdict.p, verdict.score, verdict.is_anomalous
-        if self._whole.is_warm and self._is_taught_anomalous(answers.parts):
+        if self._whole.is_warm and self._is_taught_anomalous(answers):
             anomaly_p, score, is_anomalous = min(anomaly_p, _TAUGHT_P), max(score, _TAUGHT_SCORE), True
         return Judgement(
             anomaly_p,
@@ -297,7 +299,7 @@ class SourceBaseline:
             score,
             heats_of(features, self._parts, answers.parts),
             seconds_of(features, self._parts, answers.parts),
-            () if answers.words is None else answers.words.unheard,
+            () if answers.words is None else answers.words.unusual,
             self._states.name(features),
             similar=similar_to(answers.parts, self._source, self._size_ms),
             is_anomalous=is_anomalous,
@@ -308,15 +310,17 @@ class SourceBaseline:
         warm = [part for part in answers.parts if self._parts[part].calibrator.is_warm]
         return warm if answers.words is None or not self._words.calibrator.is_warm else [*warm, Part.VOCABULARY]
 
-    def _is_taught_anomalous(self, answers: Mapping[Part, PartAnswer]) -> bool:
+    def _is_taught_anomalous(self, answers: _Answers) -> bool:
         """Whether a window is like one that a person called anomalous, in all parts that made it so."""
-        for lesson in self._lessons.of("anomalous"):
-            if lesson.samples and all(
-                part in answers and self._parts[part].is_like(sample, answers[part])
-                for part, sample in lesson.samples.items()
-            ):
-                return True
-        return False
+        return any(self._is_like(lesson, answers) for lesson in self._lessons.of("anomalous"))
+
+    def _is_like(self, lesson: Lesson, answers: _Answers) -> bool:
+        if lesson.words:
+            return answers.words is not None and answers.words.is_like(lesson.words)
+        return bool(lesson.samples) and all(
+            part in answers.parts and self._parts[part].is_like(sample, answers.parts[part])
+            for part, sample in lesson.samples.items()
+        )
 
 
 def _calibrators_of(windows: Sequence[Mapping[Part, float]]) -> dict[Part, Calibrator]:
@@ -331,12 +335,21 @@ def _calibrators_of(windows: Sequence[Mapping[Part, float]]) -> dict[Part, Calib
     return made
 
 
-def _most_telling(answers: Mapping[Part, PartAnswer]) -> Mapping[Part, PartAnswer]:
-    """The part that makes a window unusual, or all of them where none does."""
-    if not answers:
-        return {}
-    part = min(answers, key=lambda each: (answers[each].p, -answers[each].score))
-    return {part: answers[part]} if answers[part].p <= UNUSUAL_P else answers
+def _most_telling(answers: _Answers) -> _Answers:
+    """The part that makes a window unusual, or all of them where none does; words only where they do."""
+    told = {part: (answer.p, -answer.score) for part, answer in answers.parts.items()}
+    words = answers.words
+    if (
+        words is not None
+        and words.waiting
+        and words.p <= UNUSUAL_P
+        and (words.p, 0.0) <= min(told.values(), default=(1.0, 0.0))
+    ):
+        return _Answers({}, words)
+    if not told:
+        return _Answers({}, None)
+    part = min(told, key=lambda each: told[each])
+    return _Answers({part: answers.parts[part]} if told[part][0] <= UNUSUAL_P else answers.parts, None)
 
 
 def _shape_of(features: PartFeatures) -> tuple[int, int]:

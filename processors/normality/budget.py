@@ -41,8 +41,8 @@ class AlarmBudget:
     settles where the budget is met. A source with nothing unusual but chance so has as many alarms as its budget says.
 
     True anomalies cost credit too, but however many come within a day, they take the threshold down at most to a sixth
-    of where it had settled in a week, and credit comes back at the pace of the budget. A p-value below `certain_p` is
-    anomalous whatever came before.
+    of where it had settled in a week, and credit comes back at the pace of the budget. A p-value below the
+    least that the threshold can get, a 245th of where the budget would have it, is anomalous whatever came before.
 
     Time is event time. Windows come in order of start.
 
@@ -72,11 +72,6 @@ class AlarmBudget:
             return 0.0
         moved = self._offset + self._gain * self._credit
         return min(self._per_day * self._hop_ms / _DAY_MS * math.exp(moved), _HIGHEST_P)
-
-    @property
-    def certain_p(self) -> float:
-        """The lowest that `threshold` can ever get."""
-        return min(self._per_day * self._hop_ms / _DAY_MS * math.exp(_OFFSET_RANGE[0] + _CREDIT_RANGE[0]), _HIGHEST_P)
 
     def is_anomalous(self, p: float) -> bool:
         """Whether a window with this p-value is an alarm, or part of one. Changes nothing."""

@@ -86,17 +86,13 @@ class Calibrator:
         log_p = math.log(p) + self._tail.log_survival(score) - self._tail.log_survival(self._join)
         return math.exp(log_p if log_p >= _DEEP else _DEEP - math.log1p(_DEEP - log_p))
 
-    def add(self, score: float, weight: float = 1.0) -> None:
-        """Remember a score.
-
-        Args:
-            score: of a window, from before it was learned.
-            weight: of at most 1; less for a window that may not be normal.
+    def add(self, score: float) -> None:
+        """Remember the score of a window, from before it was learned.
 
         Raises:
             ModelError: the score is not a number.
         """
-        if self._sketch.add(_checked(score), weight):
+        if self._sketch.add(_checked(score)):
             self._fit()
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:

@@ -28,12 +28,10 @@ class Flow:
     Attributes:
         velocity: float32 [H, W, 2], right and down, in pixels of the thumbnail per second.
         moving: bool [H, W], where there is motion.
-        seconds: between the two.
     """
 
     velocity: npt.NDArray[np.float32]
     moving: npt.NDArray[np.bool_]
-    seconds: float
 
 
 def measure_flow(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], seconds: float) -> Flow:
@@ -50,7 +48,7 @@ def measure_flow(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], se
     least_change = min(_LEAST_CHANGE + _NOISE_FACTOR * float(np.median(change)), _MOST_CHANGE)
     changed = (change > least_change).astype(np.uint8)
     if not changed.any():
-        return Flow(np.zeros((*before.shape, 2), np.float32), np.zeros(before.shape, np.bool_), seconds)
+        return Flow(np.zeros((*before.shape, 2), np.float32), np.zeros(before.shape, np.bool_))
     searching = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     # The preset ends at a quarter of the size, where a patch is twice as high as a walker of fifteen pixels.
     searching.setFinestScale(0)
@@ -58,4 +56,4 @@ def measure_flow(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], se
     shift_px = searching.calc(before, after, None)
     shifted = cv2.magnitude(shift_px[..., 0], shift_px[..., 1]) > _LEAST_SHIFT_PX
     near_change = cv2.dilate(changed, _AROUND).view(np.bool_)
-    return Flow(shift_px / np.float32(seconds), shifted & near_change, seconds)
+    return Flow(shift_px / np.float32(seconds), shifted & near_change)

@@ -37,10 +37,6 @@ class ScoreGate:
         """Of recent scores; 0 before there are any."""
         return self._order[len(self._order) // 2] if self._order else 0.0
 
-    def takes(self, score: float) -> bool:
-        """Whether a score is one to calibrate with. Changes nothing."""
-        return not self._is_far(score) or self._share_far > _FEW
-
     def add(self, score: float) -> bool:
         """Note a score; say whether it is one to calibrate with."""
         far = self._is_far(score)

@@ -14,7 +14,7 @@ from processors.teaching import MAX_LESSONS, TaughtAs
 __all__ = ["WHOLE", "Lesson", "Lessons", "Sample"]
 
 _MOST_VALUES: Final = 2_500
-"""Numbers of two bytes in all lessons together."""
+"""Numbers of two bytes in all lessons together; a word counts as two."""
 WHOLE: Final = -1
 """The place of a mean over all places."""
 
@@ -44,7 +44,7 @@ class Lesson:
         window_id: of its detection.
         taught_as: what it is.
         samples: of a normal window what was unusual in it; of an anomalous one what makes it so.
-        words: hashes of its words.
+        words: hashes of its words; of an anomalous one those that make it so, where its words do.
     """
 
     window_id: str
@@ -134,7 +134,8 @@ class Lessons:
         return lessons
 
     def _values(self) -> int:
-        return sum(sample.vectors.size for lesson in self._lessons.values() for sample in lesson.samples.values())
+        vectors = sum(sample.vectors.size for lesson in self._lessons.values() for sample in lesson.samples.values())
+        return vectors + sum(2 * len(lesson.words) for lesson in self._lessons.values())
 
 
 def _read_samples(state: Mapping[str, npt.NDArray[Any]]) -> Iterator[tuple[int, int, Sample]]:

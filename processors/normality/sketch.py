@@ -18,7 +18,7 @@ _TAIL_BINS: Final = 48
 _FINEST_SHARE: Final = 1e-4
 """Below this share of the highest scores, bins grow no finer: what is that rare is kept score by score."""
 _PENDING: Final = 32
-_STATE: Final = ("values", "weights", "pending_values", "pending_weights", "count")
+_STATE: Final = ("values", "weights", "pending", "count")
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,8 +35,7 @@ class ScoreSketch:
         self._forget = np.log(2) / half_life
         self._values: Floats = np.zeros(0, np.float32)
         self._weights: Floats = np.zeros(0, np.float32)
-        self._pending_values: list[float] = []
-        self._pending_weights: list[float] = []
+        self._pending: list[float] = []
         self.count = 0
         """Scores ever added."""
         self._index()
@@ -53,12 +52,11 @@ class ScoreSketch:
         sketch._index()
         return sketch
 
-    def add(self, score: float, weight: float = 1.0) -> bool:
+    def add(self, score: float) -> bool:
         """Take one score; say whether the merged part changed, and with it what `tail_scores` returns."""
-        self._pending_values.append(_rounded(score))
-        self._pending_weights.append(_rounded(weight))
+        self._pending.append(_rounded(score))
         self.count += 1
-        if len(self._pending_values) < _PENDING:
+        if len(self._pending) < _PENDING:
             return False
         self._merge_pending()
         return True
@@ -70,13 +68,12 @@ class ScoreSketch:
 
     def weight(self) -> float:
         """Of all scores together, the newest having 1."""
-        return self._total + sum(self._pending_weights)
+        return self._total + len(self._pending)
 
     def weight_from(self, score: float) -> float:
         """Of the scores that are at least as high; a value that came again and again counts in full, others by half."""
         rounded = _rounded(score)
-        each_pending = zip(self._pending_values, self._pending_weights, strict=True)
-        pending = sum([weight for value, weight in each_pending if value >= rounded])
+        pending = float(sum([value >= rounded for value in self._pending]))
         at = bisect_left(self._places, rounded)
         if at == len(self._places):
             # The mean of the highest bin is not its highest score.
@@ -102,7 +99,7 @@ class ScoreSketch:
         return begin, self._values[first:], self._weights[first:]
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Everything, as arrays of at most 1.7 KB together."""
+        """Everything, as arrays of at most 1.5 KB together."""
         state: dict[str, npt.NDArray[np.generic]] = {"count": np.array([self.count], np.int64)}
         return state | {name: np.array(getattr(self, f"_{name}"), np.float32) for name in _STATE[:-1]}
 
@@ -121,26 +118,26 @@ class ScoreSketch:
             raise ModelError(
                 f"a calibration's state has {sorted(state)}, expected {sorted(_STATE)}: {error}"
             ) from error
-        values, weights, pending_values, pending_weights = arrays
-        if values.shape != weights.shape or pending_values.shape != pending_weights.shape:
+        values, weights, pending = arrays
+        if values.shape != weights.shape:
             shapes = {name: each.shape for name, each in zip(_STATE, arrays, strict=False)}
             raise ModelError(f"a calibration's values and weights differ in number: {shapes}")
         sketch._values, sketch._weights = values, weights
-        sketch._pending_values, sketch._pending_weights = pending_values.tolist(), pending_weights.tolist()
+        sketch._pending = pending.tolist()
         sketch.count = count
         sketch._index()
         return sketch
 
     def _merge_pending(self) -> None:
-        orders = np.arange(self.count - len(self._pending_values) + 1, self.count + 1)
+        orders = np.arange(self.count - len(self._pending) + 1, self.count + 1)
         keep = 1 - np.maximum(self._forget, 1 / orders)
         fading = np.cumprod(np.append(keep[1:], 1.0)[::-1])[::-1]
-        values = np.append(self._values, self._pending_values)
-        weights = np.append(self._weights * (keep[0] * fading[0]), self._pending_weights * fading)
+        values = np.append(self._values, self._pending)
+        weights = np.append(self._weights * (keep[0] * fading[0]), fading)
         order = np.argsort(values, kind="stable")
         values, weights = _merged(values[order].astype(np.float64), weights[order].astype(np.float64))
         self._values, self._weights = values.astype(np.float32), weights.astype(np.float32)
-        self._pending_values, self._pending_weights = [], []
+        self._pending = []
         self._index()
 
     def _index(self) -> None:

@@ -21,10 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.errors import ModelError
+from processors.normality.bounds import Bounds
 from processors.normality.camera import LIGHT_MEASURES, PICTURE_SHAPE, STEADINESS_MEASURES
 from processors.normality.features import Part, WindowFeatures
 from processors.normality.hearing import LOUDNESS_UNITS, TALK_MEASURES
 from processors.normality.sound_measures import SILENCE_DB, SOUND_MEASURES
+from processors.normality.state_groups import grouped
 
 __all__ = ["STATES", "NormalState"]
 
@@ -42,30 +44,44 @@ STATES: Final = (
 
 _WARM: Final = 30
 """Windows of a modality from which on its own normal counts."""
+_SETTLED: Final = 2 * _WARM
+"""Windows from which on the picture of the scene is compared with others."""
 _HALF_LIFE: Final = 2_000
-"""Windows after which an extreme is half forgotten, and a picture by half another."""
-_LASTING: Final = 600
-"""Windows in a row after which what has a name becomes normal."""
-_ENVELOPE: Final = (
-    *LIGHT_MEASURES,
-    *STEADINESS_MEASURES,
-    "likeness",
-    "astray",
-    "calm_likeness",
-    "calm_astray",
-    "loudest",
-    "clipped_share",
-    "wordless",
+"""Windows after which a picture is half another."""
+_MEAN_STEP: Final = 1 - 0.5 ** (1 / 5_000)
+_NOTICED: Final = {
+    "brightness": 1.0,
+    "contrast": 1.0,
+    "sharpness": 0.5,
+    "plain": 0.5,
+    "change": 1.5,
+    "change_max": 1.5,
+    "still": 1.0,
+    "shake": 1.0,
+    "likeness": 0.1,
+    "astray": 0.15,
+    "calm_likeness": 0.1,
+    "calm_astray": 0.15,
+    "loudest": 10.0,
+    "clipped_share": 0.004,
+    "wordless": 0.5,
+}
+"""What bounds are kept of, and how far beyond them it gives a name. Where less moves than usual, a picture that is
+unlike the scene means more."""
+_MEASURES: Final = tuple(_NOTICED)
+_REACHES: Final = np.array(list(_NOTICED.values()), np.float32)
+_LATE: Final = np.array(
+    [_SETTLED * (2 if "calm" in name else "likeness" in name or "astray" in name) for name in _MEASURES], np.float32
 )
-"""What bounds are kept of. Where less moves than usual, a picture that is unlike the scene means more."""
+"""What is compared with the picture of the scene is measured once that is settled, and in half of the windows."""
 _VOICED: Final = 1.2
 """Eighths of a voice from which on a recogniser should have heard words."""
-_HALF_WAY: Final = np.float32(0.5)
-"""A bound moves so far towards what lies beyond it: a single strange window does not set it."""
 _STRANGE: Final = 16.0
 """Grey levels by which a window moves the picture of the scene at most, before its share is taken."""
 _REACH: Final = 4
 """A turn of the camera is looked for up to this part of the picture."""
+_WORDLESS: Final = 0.06
+"""A voice without words is nothing where more of the voices have none."""
 _BLACK: Final = 0.6
 """Steps of 16 grey levels: about ten levels, in which nothing can be told from a covered lens."""
 
@@ -73,16 +89,14 @@ _BLACK: Final = 0.6
 class NormalState:
     """Within which bounds a source's light, steadiness, sound and speech normally are, and what its camera shows.
 
-    The bounds are the least and the most of each measure, moving slowly back towards the mean. Once they are known, a
-    window with a name is not learned until the names last.
+    Up to 5 % of odd windows do not move the bounds, scattered or all at once; what lasts for 450 windows and is more
+    than 6 % of what was seen does. The picture of the scene is not learned from windows with a name, once it is known.
     """
 
     def __init__(self) -> None:
-        size = len(_ENVELOPE)
-        self._seen = np.zeros(size, np.float32)
-        self._low, self._mean, self._high = (np.zeros(size, np.float32) for _ in range(3))
+        self._bounds = Bounds(_REACHES, _WARM, _LATE)
+        self._mean = np.zeros(len(_MEASURES), np.float32)
         self._picture = np.zeros(PICTURE_SHAPE, np.float32)
-        self._named_in_a_row = np.zeros(1, np.float32)
 
     def name(self, features: WindowFeatures) -> tuple[str, ...]:
         """Name what is wrong in a window, in the order of `STATES`. Changes nothing."""
@@ -95,43 +109,28 @@ class NormalState:
 
         Args:
             features: of the window.
-            trusted: whether somebody vouches that it is normal; else a window with a name is learned only when
-                so many before it had names that they have become normal.
+            trusted: whether somebody vouches that it is normal.
         """
         now = self._measure(features)
-        is_named = bool(self._name_video(now) | self._name_sound(now))
-        self._named_in_a_row[0] = min(self._named_in_a_row[0] + 1, _LASTING) if is_named else 0
-        is_known = bool(self._seen.max() >= _WARM)
-        if is_named and is_known and not trusted and self._named_in_a_row[0] < _LASTING:
+        is_named = bool(self._name_video(now))
+        is_known = self._is_warm("brightness")
+        here = np.array([now.get(name, np.nan) for name in _MEASURES], np.float32)
+        self._bounds.learn(here, trusted=trusted)
+        step = np.maximum(1 / np.maximum(self._bounds.seen, 1), np.float32(_MEAN_STEP))
+        self._mean += np.where(np.isfinite(here), step * (here - self._mean), 0)
+        if features.picture is None or (is_named and is_known and not trusted):
             return
-        here = np.array([now.get(name, np.nan) for name in _ENVELOPE], np.float32)
-        new = np.isfinite(here)
-        first = new & (self._seen == 0)
-        for bound in (self._low, self._mean, self._high):
-            bound[first] = here[first]
-        self._seen[new] = np.minimum(self._seen[new] + 1, 1e6)
-        step = np.maximum(1 / np.maximum(self._seen, 1), 1 - 0.5 ** (1 / _HALF_LIFE)).astype(np.float32)
-        back = np.float32(1 - 0.5 ** (1 / _HALF_LIFE))
-        self._mean[new] += (step * (here - self._mean))[new]
-        for bound, beyond in ((self._low, here < self._low), (self._high, here > self._high)):
-            bound[new] += np.where(beyond, _HALF_WAY * (here - bound), back * (self._mean - bound))[new]
-        if features.picture is not None:
-            share = float(step[_ENVELOPE.index("brightness")])
-            away = features.picture - self._picture
-            if self._is_warm("brightness"):
-                away = np.clip(away, -_STRANGE, _STRANGE)  # what passes through the picture is not the scene
-            self._picture += np.float32(share) * away
+        seen = float(self._bounds.seen[_MEASURES.index("brightness")])
+        share, away = 1 / seen, features.picture - self._picture
+        if is_known:
+            # What passes through the picture is not the scene. Rather by the latest windows: the first may be odd.
+            share, away = max(4 / (seen + 3), 1 - 0.5 ** (1 / _HALF_LIFE)), np.clip(away, -_STRANGE, _STRANGE)
+        self._picture += np.float32(share) * away
 
     def state(self) -> dict[str, npt.NDArray[np.float32]]:
         """All of it; `from_state` makes it again."""
-        return {
-            "seen": self._seen,
-            "low": self._low,
-            "mean": self._mean,
-            "high": self._high,
-            "picture": self._picture,
-            "named": self._named_in_a_row,
-        }
+        bounds = {f"bounds.{name}": array for name, array in self._bounds.state().items()}
+        return {"means": self._mean, "picture": self._picture, **bounds}
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
@@ -141,12 +140,13 @@ class NormalState:
             ModelError: an array is missing, or is of another shape.
         """
         made = cls()
-        for name, own in made.state().items():
+        for name, own in (("means", made._mean), ("picture", made._picture)):
             given = arrays.get(name)
             if given is None or given.shape != own.shape:
                 got = "nothing" if given is None else f"shape {list(given.shape)}"
                 raise ModelError(f"the normal state has {got} as `{name}`, expected shape {list(own.shape)}")
             own[...] = given
+        made._bounds.take_up(grouped(arrays)["bounds"])
         return made
 
     def _measure(self, features: WindowFeatures) -> dict[str, float]:
@@ -155,10 +155,10 @@ class NormalState:
         for part, names in ((Part.LIGHT, LIGHT_MEASURES), (Part.STEADINESS, STEADINESS_MEASURES)):
             if part in parts:
                 now |= dict(zip(names, map(float, parts[part].vectors[0]), strict=True))
-        if features.picture is not None and self._is_warm("brightness"):
+        if features.picture is not None and self._bounds.seen[_MEASURES.index("brightness")] >= _SETTLED:
             likeness, astray = _compare(features.picture, self._picture)
             now |= {"likeness": likeness, "astray": astray}
-            if now.get("change", np.inf) <= self._mean[_ENVELOPE.index("change")]:
+            if now.get("change", np.inf) <= self._mean[_MEASURES.index("change")]:
                 now |= {"calm_likeness": likeness, "calm_astray": astray}
         if Part.LOUDNESS in parts:
             measures = parts[Part.LOUDNESS].vectors / LOUDNESS_UNITS
@@ -171,15 +171,19 @@ class NormalState:
         return now
 
     def _is_warm(self, name: str) -> bool:
-        return bool(self._seen[_ENVELOPE.index(name)] >= _WARM)
+        return bool(self._bounds.seen[_MEASURES.index(name)] >= _WARM)
 
     def _below(self, now: dict[str, float], name: str) -> float:
         """How far a measure lies below its least; negative where it does not, or where that is not known."""
-        return float(self._low[_ENVELOPE.index(name)]) - now[name] if name in now and self._is_warm(name) else -np.inf
+        if name not in now or not self._is_warm(name):
+            return -np.inf
+        return float(self._bounds.low[_MEASURES.index(name)]) - now[name]
 
     def _above(self, now: dict[str, float], name: str) -> float:
         """How far a measure lies above its most; negative where it does not, or where that is not known."""
-        return now[name] - float(self._high[_ENVELOPE.index(name)]) if name in now and self._is_warm(name) else -np.inf
+        if name not in now or not self._is_warm(name):
+            return -np.inf
+        return now[name] - float(self._bounds.high[_MEASURES.index(name)])
 
     def _name_video(self, now: dict[str, float]) -> set[str]:
         states: set[str] = set()
@@ -220,10 +224,9 @@ class NormalState:
                 states.add("audio.muted")
             if now["clipped_share"] >= 0.005 and self._above(now, "clipped_share") >= 0.004:
                 states.add("audio.clipped")
-        if now.get("wordless") == 1 and self._is_warm("wordless"):
-            at = _ENVELOPE.index("wordless")
-            if self._mean[at] <= 1 / 50:
-                states.add("transcript.silent")
+        wordless = self._mean[_MEASURES.index("wordless")]
+        if now.get("wordless") == 1 and self._is_warm("wordless") and wordless <= _WORDLESS:
+            states.add("transcript.silent")
         return states
 
 

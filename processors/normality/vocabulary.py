@@ -1,7 +1,8 @@
-"""Which words a source has heard: counts in a table of fixed size that forgets slowly."""
+"""Which words a source has heard, how often and in how many hours: a table of fixed size that forgets slowly."""
 
 import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
@@ -9,14 +10,33 @@ import numpy.typing as npt
 
 from processors.errors import ModelError
 
-__all__ = ["Vocabulary", "hash_word"]
+__all__ = ["Heard", "Vocabulary", "hash_word"]
 
-_ROWS: Final = 2
-_COLUMNS: Final = 1_024
-_HALVE_AFTER: Final = 20_000
-_MOST: Final = 255
-_COUNTED: Final = 8
-"""The rarest words of a window that make its score."""
+_BUCKETS: Final = 352
+_WAYS: Final = 8
+"""Words of a bucket. A word may be in either of two; where both are full, the one that was heard least is given up."""
+_TAGS: Final = 2_047
+"""A word is known in its buckets by its tag: at most one of 128 new words is taken for another, in a full table."""
+_RARE_SHARE: Final = 0.06
+"""A word in no more of the windows with words waits; above the 5 % that a baseline withstands."""
+_LASTING_SPELLS: Final = 6
+"""A word that came in so many different hours is usual, however rare."""
+_TRUSTED: Final = 7
+_SPELL_MS: Final = 3_600_000
+_GONE_MS: Final = 15 * 86_400_000
+"""A word that is missing in one such stretch of time has to come back as often as a new one."""
+_HALVE_AT: Final = 8_192
+"""Windows with words after which all counts halve."""
+_EXACT: Final = 128
+_COARSE_STEP: Final = 4
+"""A code of eight bits counts one by one up to `_EXACT`, and from there on every fourth, drawn by word and window."""
+_SPELL_BITS: Final = 7
+_THIS_HOUR: Final = 8
+_LATELY: Final = 16
+_TAG_SHIFT: Final = 5
+
+Places = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Buckets and ways of words."""
 
 
 def hash_word(word: str) -> int:
@@ -24,36 +44,71 @@ def hash_word(word: str) -> int:
     return zlib.crc32(word.encode())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What is known of some words.
+
+    Attributes:
+        counts: int64 [N], windows that each was heard in lately, at least as many as hours; coarse from 128 on.
+        lasting: bool [N], whether it came in six different hours, or was vouched for.
+        waiting: bool [N], whether it is not usual: never heard, or in few windows of few hours.
+    """
+
+    counts: npt.NDArray[np.int64]
+    lasting: npt.NDArray[np.bool_]
+    waiting: npt.NDArray[np.bool_]
+
+
 class Vocabulary:
-    """A count-min sketch of words (Cormode and Muthukrishnan, 2005): never too low, seldom too high."""
+    """Up to 2,816 words by hash. What is rare is held, but waits.
+
+    A word is usual once it came in more than 6 % of the windows with words, or in six different hours. So what is said
+    in 5 % of the windows of the first hour stays as unusual as what was never said.
+    """
 
     def __init__(self) -> None:
-        self._counts = np.zeros((_ROWS, _COLUMNS), np.uint8)
-        self._until_halving = _HALVE_AFTER
+        # Of each word its tag, whether it came in these fifteen days and in this hour, and in how many hours.
+        self._marks = np.zeros((_BUCKETS, _WAYS), np.uint16)
+        self._codes = np.zeros((_BUCKETS, _WAYS), np.uint8)
+        self._windows = 0
+        self._hour = self._stretch = -1
 
-    def count(self, word_hash: int) -> int:
-        """How often a word was heard lately."""
-        first, second = _columns(word_hash)
-        return int(min(self._counts[0, first], self._counts[1, second]))
+    def look_up(self, word_hashes: Iterable[int]) -> Heard:
+        """What is known of words. Changes nothing."""
+        hashes = np.fromiter(word_hashes, np.int64)
+        (buckets, ways), known = self._find(hashes)
+        spells = np.where(known, self._marks[buckets, ways] & _SPELL_BITS, 0)
+        counts = np.maximum(np.where(known, _count_of(self._codes[buckets, ways]), 0), spells)
+        lasting = spells >= _LASTING_SPELLS
+        return Heard(counts, lasting, ~lasting & (counts <= _RARE_SHARE * self._windows))
 
-    def score(self, word_hashes: Iterable[int]) -> float:
-        """How unheard the words of a window are: 1 for each that is new, a half for each heard once, and so on."""
-        rarest = sorted(self.count(each) for each in set(word_hashes))[:_COUNTED]
-        return float(sum(1 / (1 + count) for count in rarest if count < _MOST))
+    def learn(self, word_hashes: Iterable[int], at_ms: int, *, trusted: bool = False) -> None:
+        """Count the words of a window, each once.
 
-    def learn(self, words: Iterable[str]) -> None:
-        """Count the words of a window, each once."""
-        for word in sorted(set(words)):
-            for row, column in enumerate(_columns(hash_word(word))):
-                self._counts[row, column] = min(int(self._counts[row, column]) + 1, _MOST)
-            self._until_halving -= 1
-        if self._until_halving <= 0:
-            self._counts //= 2
-            self._until_halving = _HALVE_AFTER
+        Args:
+            word_hashes: of its words.
+            at_ms: its start.
+            trusted: whether somebody vouches that its words are normal, so that none waits.
+        """
+        hashes = np.unique(np.fromiter(word_hashes, np.int64))
+        if not len(hashes):
+            return
+        self._begin(at_ms)
+        self._windows += 1
+        new = hashes[~self._find(hashes)[1]]
+        for buckets, tag in zip(_buckets_of(new), _tags_of(new).tolist(), strict=True):
+            self._make_room(buckets, tag)
+        # Buckets that got more new words than they hold have lost the first of them.
+        at, known = self._find(hashes)
+        self._count((at[0][known], at[1][known]), hashes[known], trusted=trusted)
+        if self._windows >= _HALVE_AT:
+            self._codes = _code_of(_count_of(self._codes) // 2)
+            self._windows //= 2
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Everything, in 2 KB."""
-        return {"counts": self._counts, "until_halving": np.array([self._until_halving], np.int32)}
+        """Everything, in 8.3 KB."""
+        times = np.array([self._windows, self._hour, self._stretch], np.int64)
+        return {"marks": self._marks, "codes": self._codes, "times": times}
 
     @classmethod
     def from_state(cls, state: Mapping[str, npt.NDArray[Any]]) -> Self:
@@ -64,15 +119,68 @@ class Vocabulary:
         """
         vocabulary = cls()
         try:
-            counts = state["counts"]
-            vocabulary._until_halving = int(state["until_halving"][0])
-        except (KeyError, IndexError) as error:
+            marks, codes = state["marks"], state["codes"]
+            vocabulary._windows, vocabulary._hour, vocabulary._stretch = state["times"].tolist()
+        except (KeyError, ValueError) as error:
             raise ModelError(f"the state of a vocabulary has {sorted(state)}: {error}") from error
-        if counts.shape != vocabulary._counts.shape or counts.dtype != np.uint8:
-            raise ModelError(f"counts of words are {counts.dtype} {counts.shape}, expected uint8 {(_ROWS, _COLUMNS)}")
-        vocabulary._counts = counts.copy()
+        for given, own in ((marks, vocabulary._marks), (codes, vocabulary._codes)):
+            if given.shape != own.shape or given.dtype != own.dtype:
+                raise ModelError(f"words are {given.dtype} {given.shape}, expected {own.dtype} {own.shape}")
+        vocabulary._marks, vocabulary._codes = marks.copy(), codes.copy()
         return vocabulary
 
+    def _find(self, hashes: npt.NDArray[np.int64]) -> tuple[Places, npt.NDArray[np.bool_]]:
+        either = _buckets_of(hashes)
+        same = (self._marks[either] >> _TAG_SHIFT == _tags_of(hashes)[:, None, None]).reshape(len(hashes), -1)
+        place = same.argmax(axis=1)
+        return (either[np.arange(len(hashes)), place // _WAYS], place % _WAYS), same.any(axis=1)
 
-def _columns(word_hash: int) -> tuple[int, int]:
-    return word_hash % _COLUMNS, (word_hash >> 16) * 2_654_435_761 % 2**32 % _COLUMNS
+    def _begin(self, at_ms: int) -> None:
+        """Take note of a window's time, before its words are counted."""
+        if at_ms // _SPELL_MS != self._hour:
+            self._hour = at_ms // _SPELL_MS
+            self._marks &= 0xFFFF ^ _THIS_HOUR
+        stretch = at_ms // _GONE_MS
+        if stretch != self._stretch:
+            gone = (self._marks & _LATELY == 0) | (stretch > self._stretch + 1)
+            self._marks[gone] &= 0xFFFF ^ _SPELL_BITS
+            self._marks &= 0xFFFF ^ _LATELY
+            self._stretch = stretch
+
+    def _make_room(self, buckets: npt.NDArray[np.int64], tag: int) -> None:
+        marks = self._marks[buckets]
+        worth = _count_of(self._codes[buckets]) + _HALVE_AT * (marks & _SPELL_BITS).astype(np.int64)
+        is_free = marks == 0
+        # Into the emptier bucket, so that all fill alike.
+        worth = np.where(is_free, -is_free.sum(axis=1, keepdims=True), worth)
+        which, way = np.unravel_index(worth.argmin(), worth.shape)
+        at = buckets[which], way
+        self._marks[at], self._codes[at] = tag << _TAG_SHIFT, 0
+
+    def _count(self, at: Places, hashes: npt.NDArray[np.int64], *, trusted: bool) -> None:
+        marks, codes = self._marks[at], self._codes[at]
+        drawn = ((hashes ^ (self._windows * 2_654_435_761)) >> 9) % _COARSE_STEP == 0
+        self._codes[at] = codes + ((codes < 255) & ((codes < _EXACT) | drawn))
+        spells = marks & _SPELL_BITS
+        again = (marks & _THIS_HOUR == 0) & (spells < _LASTING_SPELLS)
+        spells = np.full_like(spells, _TRUSTED) if trusted else spells + again
+        self._marks[at] = (marks & (0xFFFF ^ _SPELL_BITS)) | spells | _THIS_HOUR | _LATELY
+
+
+def _buckets_of(hashes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Two of each word: int64 [N, 2]."""
+    return np.stack([hashes, hashes * 2_654_435_761 >> 16], axis=1) % _BUCKETS
+
+
+def _tags_of(hashes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return 1 + (hashes // _BUCKETS) % _TAGS
+
+
+def _count_of(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    wide = codes.astype(np.int64)
+    return np.where(wide <= _EXACT, wide, _EXACT + _COARSE_STEP * (wide - _EXACT))
+
+
+def _code_of(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    codes = np.where(counts <= _EXACT, counts, _EXACT + (counts - _EXACT) // _COARSE_STEP)
+    return codes.astype(np.uint8)

@@ -9,7 +9,7 @@ DAY_MS = 24 * HOUR_MS
 
 
 class DrawnSource:
-    """Windows of 4 s of a stationary source, with something odd in a cell, a second or all cells where asked for."""
+    """Windows of 4 s of a stationary source, with something odd in a cell, a second, all cells or words where asked."""
 
     odd_cell = (2, 1)
     odd_second = 2
@@ -34,6 +34,8 @@ class DrawnSource:
             Part.APPEARANCE: PartFeatures(cells.astype(np.float32), (3, 3)),
             Part.SOUND: PartFeatures(sound.astype(np.float32), None, moments),
         }
+        if odd == "words":
+            words = (*(words or ()), "fire")
         if words is not None:
             said = np.ones((1, 8), np.float32) + self._rng.normal(0, 0.1, (1, 8)).astype(np.float32)
             parts[Part.WORDS] = PartFeatures(said, None, (start_ms,))

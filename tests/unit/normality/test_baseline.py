@@ -12,10 +12,10 @@ _ONE_HOUR_OF_WINDOWS = 450
 _HOP_MS = 8_000
 
 
-def _learned(source, count, *, oddities=frozenset(), kind=None):
+def _learned(source, count, *, oddities=frozenset(), kind=None, words=None):
     baseline = SourceBaseline()
     for number in range(count):
-        baseline.learn(*source.window(number * _HOP_MS, kind if number in oddities else None))
+        baseline.learn(*source.window(number * _HOP_MS, kind if number in oddities else None, words))
     return baseline
 
 
@@ -89,7 +89,7 @@ def test_p_of_normal_windows_is_uniform_from_the_end_of_the_warm_up():
     assert max(ks_distance(np.array(each)) for each in told) < 1.63 / np.sqrt(200)
 
 
-@pytest.mark.parametrize("kind", ["cell", "sound"])
+@pytest.mark.parametrize("kind", ["cell", "sound", "words"])
 @pytest.mark.parametrize("when", ["scattered", "at first", "in the middle"])
 def test_five_percent_of_anomalies_in_the_first_hour_do_not_make_them_normal(kind, when):
     share = _ONE_HOUR_OF_WINDOWS // 20
@@ -99,9 +99,10 @@ def test_five_percent_of_anomalies_in_the_first_hour_do_not_make_them_normal(kin
         "in the middle": frozenset(range(250, 250 + share)),
     }[when]
     source = DrawnSource(5)
-    baseline = _learned(source, _ONE_HOUR_OF_WINDOWS, oddities=oddities, kind=kind)
+    words = ("all", "is", "well") if kind == "words" else None
+    baseline = _learned(source, _ONE_HOUR_OF_WINDOWS, oddities=oddities, kind=kind, words=words)
 
-    again = [baseline.judge(source.window(HOUR_MS, kind)[1]).anomaly_p for _ in range(5)]
+    again = [baseline.judge(source.window(HOUR_MS, kind, words)[1]).anomaly_p for _ in range(5)]
 
     assert max(again) < 0.01
 
@@ -251,3 +252,40 @@ def test_words_never_heard_are_named_and_make_a_window_unusual():
     assert usual.parts[Part.VOCABULARY] > 0.05
     assert unusual.words == ("burning",)
     assert unusual.parts[Part.VOCABULARY] < 0.02
+
+
+def test_a_word_that_was_heard_once_or_twice_is_still_told():
+    source = DrawnSource(15)
+    baseline = _learned(source, 400, words=("all", "is", "well"))
+
+    told = [baseline.learn(*source.window(HOUR_MS + number * _HOP_MS, "words", ("all", "is"))) for number in range(3)]
+
+    assert [each.words for each in told] == [("fire",)] * 3
+    assert max(each.parts[Part.VOCABULARY] for each in told) < 0.01
+
+
+def test_a_word_that_stays_becomes_usual():
+    source = DrawnSource(16)
+    baseline = _learned(source, 450, words=("all", "is", "well"))
+
+    for number in range(450, 900):
+        last = baseline.learn(*source.window(number * _HOP_MS, "words", ("all", "is", "well")))
+
+    assert last.words == ()
+    assert last.parts[Part.VOCABULARY] > 0.05
+
+
+def test_where_rare_words_are_common_one_more_is_nothing_and_many_new_ones_are():
+    rng = np.random.default_rng(17)
+    source = DrawnSource(17)
+    lines = [tuple(f"word{line}{place}" for place in range(5)) for line in range(30)]
+    baseline = SourceBaseline()
+    p = []
+    for number in range(900):
+        judgement = baseline.learn(*source.window(number * 4_000, words=lines[rng.integers(len(lines))]))
+        p += [judgement.parts[Part.VOCABULARY]] if number >= 400 else []
+    alarm = baseline.judge(source.window(HOUR_MS, words=("fire", "get", "out"))[1])
+
+    assert np.mean(np.array(p) < 0.05) < 0.1
+    assert alarm.parts[Part.VOCABULARY] < 0.001
+    assert alarm.words == ("fire", "get", "out")

@@ -3,15 +3,18 @@
 import pytest
 from sources import HOUR_MS, DrawnSource
 
-from processors.normality import SourceBaseline
+from processors.normality import Part, SourceBaseline
 
 _HOP_MS = 4_000
 
 
-def _learned(source, count=400):
+_WORDS = ("all", "is", "well")
+
+
+def _learned(source, count=400, words=None):
     baseline = SourceBaseline()
     for number in range(count):
-        baseline.learn(*source.window(number * _HOP_MS))
+        baseline.learn(*source.window(number * _HOP_MS, words=words))
     return baseline
 
 
@@ -129,3 +132,66 @@ def test_of_more_than_32_lessons_the_oldest_goes():
     kept = baseline.to_bytes()
     baseline.teach(first_id, first, "anomalous", undo=True)
     assert baseline.to_bytes() == kept
+
+
+def test_a_window_taught_anomalous_for_its_words_stays_so_however_often_it_comes():
+    source = DrawnSource(10)
+    baseline = _learned(source, words=_WORDS)
+    baseline.teach(*source.window(HOUR_MS, "words", _WORDS), "anomalous")
+
+    judgements = [baseline.learn(*source.window(HOUR_MS + number * _HOP_MS, "words", _WORDS)) for number in range(200)]
+
+    assert max(each.anomaly_p for each in judgements) <= 1e-4
+    assert all(each.is_anomalous for each in judgements)
+    assert judgements[-1].words == ("fire",)
+    usual = baseline.judge(source.window(3 * HOUR_MS, words=_WORDS)[1])
+    assert usual.anomaly_p > 0.001
+    assert not usual.is_anomalous
+
+
+def test_a_window_is_like_one_taught_anomalous_for_its_words_if_it_has_half_of_them():
+    source = DrawnSource(11)
+    baseline = _learned(source, words=_WORDS)
+    baseline.teach(*source.window(HOUR_MS, words=("fire", "in", "the", "hall")), "anomalous")
+
+    half = baseline.judge(source.window(2 * HOUR_MS, words=("all", "the", "fire"))[1])
+    less = baseline.judge(source.window(2 * HOUR_MS, words=("all", "in", "well"))[1])
+
+    assert half.is_anomalous
+    assert half.anomaly_p <= 1e-4
+    assert less.score < half.score
+
+
+def test_a_window_with_many_new_words_is_normal_once_taught_so():
+    source = DrawnSource(12)
+    baseline = _learned(source, words=_WORDS)
+    taught_id, taught = source.window(HOUR_MS, words=tuple(f"new{number}" for number in range(40)))
+    assert baseline.judge(taught).parts[Part.VOCABULARY] < 0.01
+
+    baseline.teach(taught_id, taught, "normal")
+
+    after = baseline.judge(taught)
+    assert after.parts[Part.VOCABULARY] > 0.1
+    assert after.words == ()
+
+
+@pytest.mark.parametrize("taught_as", ["normal", "anomalous"])
+def test_undo_and_a_restart_hold_for_words_too(taught_as):
+    source = DrawnSource(13)
+    baseline = _learned(source, words=_WORDS)
+    taught_id, taught = source.window(HOUR_MS, "words", _WORDS)
+    before = baseline.judge(taught)
+
+    baseline.teach(taught_id, taught, taught_as)
+    again = SourceBaseline.from_bytes(baseline.to_bytes())
+
+    assert again.judge(taught).anomaly_p == baseline.judge(taught).anomaly_p
+    assert again.to_bytes() == baseline.to_bytes()
+    again.teach(taught_id, taught, taught_as, undo=True)
+    after = again.judge(taught)
+    assert (after.anomaly_p, after.score, after.parts, after.words) == (
+        before.anomaly_p,
+        before.score,
+        before.parts,
+        before.words,
+    )

@@ -131,15 +131,6 @@ def test_a_level_that_is_gone_is_forgotten():
     assert calibrator.p_of(15.0) < 0.005
 
 
-def test_a_score_of_less_weight_counts_less():
-    scores = np.random.default_rng(4).normal(size=1_000)
-    in_full, in_part = _calibrated(scores), _calibrated(scores)
-    for _ in range(100):
-        in_full.add(10.0)
-        in_part.add(10.0, weight=0.1)
-    assert in_part.p_of(10.0) < in_full.p_of(10.0) / 4
-
-
 def test_a_state_gives_the_same_p_values_to_the_bit_now_and_later():
     rng = np.random.default_rng(7)
     calibrator = _calibrated(rng.standard_t(4, size=777))

@@ -111,6 +111,59 @@ def test_a_camera_that_is_well_has_no_name(halves, normal):
     assert [normal.name(_features(window)) for window in halves[1]] == [()] * len(halves[1])
 
 
+@pytest.fixture(scope="module")
+def learned(halves):
+    return [_features(window) for window in halves[0]]
+
+
+_ODD = {
+    "scattered": frozenset(np.random.default_rng(0).choice(130, 7, replace=False).tolist()),
+    "first": frozenset(range(6)),
+    "in the warm-up": frozenset(range(25, 32)),
+    "later": frozenset(range(60, 67)),
+}
+
+
+@needs_clip
+@pytest.mark.parametrize("when", _ODD)
+@pytest.mark.parametrize(
+    ("make", "state"),
+    [
+        (_frozen, "video.frozen"),
+        (_dark, "video.dark"),
+        (_covered, "video.covered"),
+        (_blurred, "video.blurred"),
+        (_turned, "video.moved"),
+        (_shaken, "video.shaken"),
+    ],
+)
+def test_five_percent_of_odd_windows_do_not_become_normal(halves, learned, make, state, when):
+    odd = _ODD[when]
+    normal = NormalState()
+    for number, (window, features) in enumerate(zip(halves[0], learned, strict=True)):
+        normal.learn(_features(make(window)) if number in odd else features)
+
+    names = [normal.name(_features(make(window))) for window in halves[1][::4]]
+    assert np.mean([each == (state,) for each in names]) > 0.9
+    usual = [normal.name(_features(window)) for window in halves[1][::2]]
+    assert np.mean([each == () for each in usual]) > 0.9
+
+
+@needs_clip
+@pytest.mark.parametrize("make", [_dark, _turned, _frozen])
+def test_a_change_that_stays_is_taken_up_and_not_at_once(halves, learned, make):
+    normal, changed = NormalState(), [_features(make(window)) for window in halves[0][:40]]
+    for features in learned:
+        normal.learn(features)
+    named = []
+    for number in range(800):
+        named.append(bool(normal.name(changed[number % 40])))
+        normal.learn(changed[number % 40])
+
+    assert np.mean(named[:300]) > 0.9
+    assert np.mean(named[760:]) < 0.1
+
+
 @needs_clip
 @pytest.mark.parametrize("make", [_frozen, _dark, _covered, _blurred, _turned])
 def test_what_a_camera_always_showed_is_no_state(halves, make):
@@ -154,6 +207,16 @@ def test_silence_where_there_always_was_sound_is_a_muted_microphone():
     assert state.name(_features(seconds=[np.clip(100 * _rustle(99), -1, 1)])) == ("audio.clipped",)
 
 
+def test_five_percent_of_silence_and_of_voices_without_words_do_not_become_normal():
+    state = NormalState()
+    for number in range(120):
+        sound = np.zeros(RATE_HZ, np.float32) if number < 6 else _speech(number)
+        state.learn(_features(seconds=[sound], segments=() if 6 <= number < 12 else ["so they say"]))
+    assert state.name(_features(seconds=[np.zeros(RATE_HZ, np.float32)])) == ("audio.muted",)
+    assert state.name(_features(seconds=[_speech(199)])) == ("transcript.silent",)
+    assert state.name(_features(seconds=[_speech(199)], segments=["so they say"])) == ()
+
+
 def test_silence_where_there_often_is_silence_is_none():
     state = NormalState()
     for number in range(60):
@@ -195,5 +258,5 @@ def _gradient(number):
 
 
 def test_what_is_not_a_state_is_refused():
-    with pytest.raises(ModelError, match="nothing as `seen`"):
+    with pytest.raises(ModelError, match="nothing as `means`"):
         NormalState.from_state({})
