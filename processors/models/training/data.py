@@ -78,13 +78,17 @@ def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told) -> Training
 
 
 def _digest_pretrained(plan: TrainingPlan) -> dict[str, str]:
-    """The network that is begun from, by its contents; nothing where there is none."""
-    path = plan.network.pretrained
-    if path is None:
-        return {}
-    if not path.is_file():
-        raise ModelError(f"network.pretrained is {path}, which is no file; expected one as `braid pretrain` writes it")
-    return {"pretrained_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    """The networks that are begun from, by their contents; nothing where there are none."""
+    digests = []
+    for path in dict.fromkeys(network.pretrained for network in plan.network.each):
+        if path is None:
+            continue
+        if not path.is_file():
+            raise ModelError(
+                f"network.pretrained is {path}, which is no file; expected one as `braid pretrain` writes it"
+            )
+        digests.append(hashlib.sha256(path.read_bytes()).hexdigest())
+    return {"pretrained_sha256": " ".join(digests)} if digests else {}
 
 
 def _digest(recordings: RecordingFolder) -> str:

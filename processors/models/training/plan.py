@@ -1,15 +1,25 @@
 """What a person chooses for a training. Nothing here imports a deep-learning framework."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 
 from processors.modality import Modality
 
 __all__ = [
     "EVENT_TASK",
     "LoopPlan",
+    "MemberPlan",
     "ModalityWeights",
     "NetworkPlan",
     "RecordingPlan",
@@ -20,6 +30,8 @@ __all__ = [
 
 EVENT_TASK: Final = "event"
 """The task of `classes` and `labels` in a set of windows; others stand in `classes_TASK` and `labels_TASK`."""
+
+_MOST_MEMBERS: Final = 16
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
@@ -67,15 +79,59 @@ class SplitPlan(_Part):
     """Of the recordings: they are looked at once, for the report."""
 
 
+def _refuse_raw(kind: object) -> object:
+    if kind == "raw":
+        raise ValueError(
+            "raw is no kind that is trained by itself; train one of the others on embeddings, and serve it with "
+            "the encoders in the same graph by `models.raw` of the pipeline's settings"
+        )
+    return kind
+
+
+Kind = Annotated[Literal["concat", "weighted", "attention", "transformer"], BeforeValidator(_refuse_raw)]
+Width = Annotated[int, Field(gt=0, multiple_of=4)]
+
+
+class MemberPlan(_Part):
+    """One of several networks; what it does not say is as in the section around it."""
+
+    kind: Kind | None = None
+    """How modalities meet."""
+    width: Width | None = None
+    """Length of its tokens."""
+    dropout: Share | None = None
+    """Share of values that training zeroes."""
+    pretrained: Path | None = None
+    """File that it begins from."""
+    memory_s: Rate | None = None
+    """How far back items count at the start of training."""
+
+
+def _count_or_list(value: Any) -> str:
+    return "[list]" if isinstance(value, list | tuple) else "[count]"
+
+
+Members = Annotated[
+    Annotated[int, Field(ge=1, le=_MOST_MEMBERS), Tag("[count]")]
+    | Annotated[tuple[MemberPlan, ...], Field(min_length=1, max_length=_MOST_MEMBERS), Tag("[list]")],
+    Discriminator(_count_or_list),
+]
+
+
 class NetworkPlan(_Part):
     """The network."""
 
-    kind: Literal["concat", "weighted", "attention", "transformer"] = "attention"
+    kind: Kind = "attention"
     """How modalities meet: concat, weighted, attention or transformer. To serve one raw, see `models.raw`."""
-    width: Annotated[int, Field(gt=0, multiple_of=4)] = 128
+    width: Width = 128
     """Length of its tokens and of the embedding. Served embeddings have 128 numbers, whatever stands here."""
-    members: Annotated[int, Field(ge=1, le=16)] = 1
-    """So many are trained, from seeds that follow each other, and answer as one, by the mean of their probabilities."""
+    members: Members = 1
+    """So many are trained, from seeds that follow each other, and answer as one; or a list of networks that differ,
+    such as [{kind: concat}, {kind: transformer, width: 64}]: what one does not say is as in this section."""
+    rule: Literal["average", "vote"] = "average"
+    """How several answer as one: average of their probabilities, or vote, the share of them that tell a class."""
+    weights: tuple[Weight, ...] = ()
+    """How much each of several counts, in their order; empty: all alike."""
     dropout: Share = 0.3
     """Share of values that training zeroes."""
     pretrained: Path | None = None
@@ -83,15 +139,21 @@ class NetworkPlan(_Part):
     memory_s: Rate = 4.0
     """How far back items count at the start of training; it is learned from there."""
 
-    @field_validator("kind", mode="before")
-    @classmethod
-    def _not_raw(cls, kind: object) -> object:
-        if kind == "raw":
+    @property
+    def each(self) -> "tuple[NetworkPlan, ...]":
+        """The networks that are trained, each by itself."""
+        members = [MemberPlan()] * self.members if isinstance(self.members, int) else self.members
+        alone = self.model_copy(update={"members": 1, "rule": "average", "weights": ()})
+        return tuple(alone.model_copy(update=member.model_dump(exclude_none=True)) for member in members)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        count = self.members if isinstance(self.members, int) else len(self.members)
+        if self.weights and (len(self.weights) != count or not any(self.weights)):
             raise ValueError(
-                "raw is no kind that is trained by itself; train one of the others on embeddings, and serve it with "
-                "the encoders in the same graph by `models.raw` of the pipeline's settings"
+                f"weights are {list(self.weights)} for {count} members; give one for each, not all of them 0, or none"
             )
-        return kind
+        return self
 
 
 class LoopPlan(_Part):

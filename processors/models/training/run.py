@@ -72,15 +72,15 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
     parts = {name: selection.examples.take(split.rows(name, selection.recordings)) for name in split.named}
     refuse_unlearnable(parts, shape, where)
     data.folder.claim()
-    told(f"training {plan.network.kind} on {len(parts['training'])} windows of {len(split.training)} recordings")
     members = []
-    for number, own_plan in enumerate(_plan_members(plan)):
-        if plan.network.members > 1:
-            told(f"member {number + 1} of {plan.network.members}")
-        checkpoints = data.folder.checkpoints / str(number) if plan.network.members > 1 else data.folder.checkpoints
-        members.append(
-            _fit(_begin(own_plan, shape, parts["training"], told), own_plan, parts, checkpoints, is_shown=is_shown)
-        )
+    plans = _plan_members(plan)
+    learned_from = f"on {len(parts['training'])} windows of {len(split.training)} recordings"
+    for number, own_plan in enumerate(plans):
+        which = f" (member {number + 1} of {len(plans)})" if len(plans) > 1 else ""
+        told(f"training {own_plan.network.kind}{which} {learned_from}")
+        checkpoints = data.folder.checkpoints / str(number) if which else data.folder.checkpoints
+        model = _begin(own_plan, selection.shape(own_plan), parts["training"], told)
+        members.append(_fit(model, own_plan, parts, checkpoints, is_shown=is_shown))
     told("calibrating and judging")
     trained = _finish(plan, members, parts["validation"])
     part = data.folder.weights.with_suffix(".part")
@@ -91,16 +91,21 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
 
 
 def _plan_members(plan: TrainingPlan) -> list[TrainingPlan]:
-    return [plan.model_copy(update={"seed": plan.seed + number}) for number in range(plan.network.members)]
+    return [
+        plan.model_copy(update={"seed": plan.seed + number, "network": network})
+        for number, network in enumerate(plan.network.each)
+    ]
 
 
 def _finish(plan: TrainingPlan, members: Sequence[FusionModel], validation: Examples) -> TrainedFusion:
     """Calibrate each member, join them, and choose thresholds for what they say together."""
     for member in members:
         _calibrate(member, validation)
-    model = members[0] if len(members) == 1 else Ensemble(members).eval()
+    network = plan.network
+    is_one = len(members) == 1
+    model = members[0] if is_one else Ensemble(members, network.rule, network.weights or None).eval()
     thresholds = choose_thresholds(judge(model, validation), validation.labels.numpy(), model.shape)
-    return TrainedFusion(plan.network.kind if len(members) == 1 else ENSEMBLE_KIND, model, thresholds)
+    return TrainedFusion(network.each[0].kind if is_one else ENSEMBLE_KIND, model, thresholds)
 
 
 def _begin(plan: TrainingPlan, shape: FusionShape, training: Examples, told: Told) -> FusionModel:
