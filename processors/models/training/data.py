@@ -1,16 +1,26 @@
 """The windows of a training, from a file of them or from recordings, and the folder that they belong to."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from processors.datasets.recordings import LABELS_NAME, RecordingFolder, read_recordings
+import numpy as np
+import numpy.typing as npt
+
+from processors.datasets.class_folders import read_data_folder
+from processors.datasets.recordings import LABELS_NAME, RecordingFolder
 from processors.datasets.windows import WindowSet, read_windows, write_windows
-from processors.errors import ModelError
+from processors.errors import DatasetError, ModelError
+from processors.modality import Modality
+from processors.models.hub.checkpoint import find_checkpoint
+from processors.models.training.encoder_tuning import tune_encoders
 from processors.models.training.folder import RunFolder
 from processors.models.training.plan import TrainingPlan
 from processors.models.training.recordings import ItemEncoder, ItemReader, digest_models, encode_recordings
+from processors.models.training.selection import refuse_unlearnable, select
+from processors.models.training.tuned_encoder import PartlyTuned
 
 __all__ = ["RecordingTools", "Told", "TrainingData", "load_data"]
 
@@ -39,42 +49,94 @@ class TrainingData:
         windows: all of them.
         sha256: of the file, or of table, media and subtitles of the recordings.
         folder: of this training.
+        encoders: modality -> what is told of the encoder that was tuned.
     """
 
     windows: WindowSet
     sha256: str
     folder: RunFolder
+    encoders: Mapping[Modality, Mapping[str, Any]]
 
 
-def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told) -> TrainingData:
-    """Read windows, or encode recordings, once per training.
+def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told, *, is_shown: bool = False) -> TrainingData:
+    """Read windows, or encode recordings, once per training, by encoders that learned from them if that is wanted.
 
     Raises:
-        DatasetError: the data cannot be read.
+        DatasetError: the data cannot be read, or an encoder cannot learn from it.
         ModelError: the folder holds a training of something else, or the encoders are not there.
     """
+    learning = plan.encoders.learning
     claim = {"configuration": plan.model_dump(mode="json", exclude={"out"}), **_digest_pretrained(plan)}
     if not plan.data.is_dir():
+        if learning and plan.data.exists():
+            modality, own = next(iter(learning.items()))
+            raise DatasetError(
+                f"{plan.data}: encoders.{modality}.transfer is {own.transfer}, but windows hold embeddings, from which "
+                "no encoder can learn; name a folder of recordings, or leave it frozen"
+            )
         windows = read_windows(plan.data)
         digest = hashlib.sha256(plan.data.read_bytes()).hexdigest()
-        return TrainingData(windows, digest, RunFolder(plan.out, claim | {"data_sha256": digest}))
-    recordings = read_recordings(plan.data, plan.classes or None, plan.modalities)
+        return TrainingData(windows, digest, RunFolder(plan.out, claim | {"data_sha256": digest}), {})
+    recordings = read_data_folder(plan.data, plan.classes or None, plan.modalities)
     digest = _digest(recordings)
-    made_of = {
+    made_of: dict[str, Any] = {
         "recordings": plan.recordings.model_dump(mode="json", exclude={"models"}),
         "classes": recordings.classes,
         "modalities": plan.modalities,
         "data_sha256": digest,
         "models_sha256": digest_models(plan.recordings.models),
     }
+    if learning:
+        made_of["encoders"] = plan.encoders.model_dump(mode="json")
+        made_of["split"] = {"seed": plan.seed, **plan.split.model_dump(mode="json")}
     folder = RunFolder(plan.out, claim | made_of)
     if not folder.holds_windows(made_of):
         encoder = tools.open_encoder(plan.recordings.models)
+        if learning:
+            _tune(plan, recordings, folder, tools, told, is_shown=is_shown)
+            encoder = PartlyTuned(encoder, {modality: folder.encoder(modality) for modality in learning})
         part = folder.path / "part.npz"
         write_windows(encode_recordings(recordings, plan.recordings, encoder, tools.read, told), part)
         folder.keep_windows(part, made_of)
     # Always as they were written, rounded to float16: training that goes on sees what it saw before.
-    return TrainingData(read_windows(folder.windows), digest, folder)
+    tuned = {modality: find_checkpoint(str(folder.encoder(modality))).config for modality in learning}
+    return TrainingData(read_windows(folder.windows), digest, folder, tuned)
+
+
+def _tune(
+    plan: TrainingPlan,
+    recordings: RecordingFolder,
+    folder: RunFolder,
+    tools: RecordingTools,
+    told: Told,
+    *,
+    is_shown: bool,
+) -> None:
+    """Tune encoders on the recordings that the network will learn from, and on no other."""
+    told("looking at what the recordings have")
+    outline = encode_recordings(recordings, plan.recordings, _Outline(), tools.read, lambda _step: None)
+    selection = select(outline, plan, str(plan.data))
+    split = selection.split(plan)
+    refuse_unlearnable(selection.parts(split), selection.shape(plan), str(plan.data))
+    tune_encoders(plan, recordings, split, folder, tools.read, told, is_shown=is_shown)
+
+
+class _Outline:
+    """Stands for an encoder where it matters only which items there are."""
+
+    dims: Mapping[Modality, int] = dict.fromkeys(Modality, 1)
+
+    def encode_frames(self, jpegs: list[bytes]) -> npt.NDArray[np.float32]:
+        """Float32 [N, 1]."""
+        return np.zeros((len(jpegs), 1), np.float32)
+
+    def encode_seconds(self, seconds: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Float32 [N, 1]."""
+        return np.zeros((len(seconds), 1), np.float32)
+
+    def encode_lines(self, lines: list[str]) -> npt.NDArray[np.float32]:
+        """Float32 [N, 1]."""
+        return np.zeros((len(lines), 1), np.float32)
 
 
 def _digest_pretrained(plan: TrainingPlan) -> dict[str, str]:
@@ -100,7 +162,8 @@ def _digest(recordings: RecordingFolder) -> str:
         if path.is_file() and path.stem == recording.path.stem
     }
     digest = hashlib.sha256()
-    for path in (folder / LABELS_NAME, *sorted(media)):
+    table = folder / LABELS_NAME
+    for path in (*([table] if table.exists() else []), *sorted(media)):
         digest.update(f"{path.relative_to(folder)}\0".encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -18,6 +18,8 @@ from processors.modality import Modality
 
 __all__ = [
     "EVENT_TASK",
+    "EncoderPlan",
+    "EncodersPlan",
     "LoopPlan",
     "MemberPlan",
     "ModalityWeights",
@@ -68,6 +70,53 @@ class RecordingPlan(_Part):
         if self.least_ms > self.size_ms:
             raise ValueError(f"least_ms is {self.least_ms}, more than size_ms, {self.size_ms}; lower least_ms")
         return self
+
+
+class EncoderPlan(_Part):
+    """How much of one encoder learns from the recordings, before the network does."""
+
+    transfer: Literal["frozen", "last_n", "full", "lora"] = "frozen"
+    """frozen: nothing, recordings.models encodes; last_n: its last blocks; full: all; lora: thin matrices beside it."""
+    last_n: Positive = 2
+    """So many blocks learn, with last_n."""
+    rank: Positive = 8
+    """Thickness of the matrices, with lora."""
+    checkpoint: Name | None = None
+    """What it begins from, as in `models.encoders` of the pipeline's settings; empty: the shipped encoder."""
+    items: Annotated[int, Field(ge=2)] = 4_000
+    """It learns from so many frames, chunks or lines at most, drawn from the recordings that are learned from."""
+    epochs: Positive = 5
+    """Passes over them, at most; the one with the least loss on the validation recordings is kept."""
+    batch_size: Positive = 32
+    """Items of a step."""
+    learning_rate: Rate = 1e-4
+    """Highest rate of the one-cycle schedule."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.checkpoint is not None and self.transfer == "frozen":
+            raise ValueError(
+                f"checkpoint is {self.checkpoint}, but transfer is frozen; choose last_n, full or lora, or build the "
+                "repository with that checkpoint (`models.encoders`) and name it in recordings.models"
+            )
+        return self
+
+
+class EncodersPlan(_Part):
+    """One for each modality."""
+
+    video: EncoderPlan = EncoderPlan()
+    """Of frames."""
+    audio: EncoderPlan = EncoderPlan()
+    """Of sound."""
+    transcript: EncoderPlan = EncoderPlan()
+    """Of words."""
+
+    @property
+    def learning(self) -> dict[Modality, EncoderPlan]:
+        """Those that learn."""
+        plans = {Modality.VIDEO: self.video, Modality.AUDIO: self.audio, Modality.TRANSCRIPT: self.transcript}
+        return {modality: plan for modality, plan in plans.items() if plan.transfer != "frozen"}
 
 
 class SplitPlan(_Part):
@@ -201,7 +250,7 @@ class TrainingPlan(_Part):
     """Everything that `braid train` is told."""
 
     data: Path
-    """What to learn from: a set of windows (.npz), or a folder of recordings with labels.tsv."""
+    """What to learn from: windows (.npz), a folder of recordings with labels.tsv, or folders of sounds by class."""
     out: Path
     """Folder of the trained model, the reports and the checkpoints; a training that was interrupted goes on there."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -214,6 +263,8 @@ class TrainingPlan(_Part):
     """What is learned, by name: `event`, and further tasks of the data, such as `mood: {weight: 0.5}`."""
     recordings: RecordingPlan = RecordingPlan()
     """How a folder of recordings becomes windows; without meaning for a set of windows."""
+    encoders: EncodersPlan = EncodersPlan()
+    """How much of the encoders learns, too; only from a folder of recordings."""
     split: SplitPlan = SplitPlan()
     """Which recordings are held out. A recording is whole in one part."""
     network: NetworkPlan = NetworkPlan()
@@ -230,6 +281,11 @@ class TrainingPlan(_Part):
                 raise ValueError(f"{key} names {', '.join(values)}; name each once")
         if not self.modalities:
             raise ValueError(f"modalities is empty; name at least one of {', '.join(Modality)}")
+        if idle := [modality for modality in self.encoders.learning if modality not in self.modalities]:
+            raise ValueError(
+                f"encoders.{idle[0]}.transfer is {self.encoders.learning[idle[0]].transfer}, but modalities are "
+                f"{', '.join(self.modalities)}; add {idle[0]}, or leave its encoder frozen"
+            )
         if not self.tasks:
             raise ValueError(f"tasks is empty; name at least one, such as `{EVENT_TASK}: {{}}`")
         return self

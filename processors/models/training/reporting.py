@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from processors.modality import Modality
 from processors.models.evaluation.classification import report_classification
 from processors.models.evaluation.multilabel import report_multilabel
 from processors.models.evaluation.tasks_page import TaskReport, render_tasks
@@ -16,6 +17,7 @@ from processors.models.fusion import FusionShape, Task, TrainedFusion
 from processors.models.training.calibration import threshold_name
 from processors.models.training.data import TrainingData
 from processors.models.training.examples import Examples, judge
+from processors.models.training.folder import RunFolder
 from processors.models.training.plan import TrainingPlan
 from processors.models.training.split import Split
 
@@ -58,6 +60,7 @@ def gather_facts(
             }
             for name, examples in parts.items()
         },
+        "encoders": {modality.value: dict(about) for modality, about in data.encoders.items()},
         "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
         "thresholds": dict(trained.thresholds),
         "versions": {package: metadata.version(package) for package in _PACKAGES},
@@ -79,7 +82,7 @@ def write_reports(
         "tasks": {task: report.as_json() for task, report in reports.items()},
         "views": {name: {task: round(value, 4) for task, value in each.items()} for name, each in headlines.items()},
     }
-    markdown = _render_markdown(trained, test, facts, reports, headlines)
+    markdown = _render_markdown(trained, test, facts, reports, headlines, data.folder)
     shown = {
         "data": facts["data"]["path"],
         "kind": trained.kind,
@@ -132,6 +135,7 @@ def _render_markdown(
     facts: Mapping[str, Any],
     reports: Mapping[str, TaskReport],
     headlines: Mapping[str, Mapping[str, float]],
+    folder: RunFolder,
 ) -> str:
     split = facts["split"]
     judged = (
@@ -150,4 +154,23 @@ def _render_markdown(
     lines += ["|---" * (len(reports) + 1) + "|"]
     for name, each in headlines.items():
         lines.append(f"| {name} | {' | '.join(f'{value:.3f}' for value in each.values())} |")
+    if facts["encoders"]:
+        lines += [
+            "",
+            "## Encoders",
+            "",
+            "What was tuned on the recordings that were learned from, and serves with the model.",
+        ]
+        lines += [
+            "",
+            "| encoder | transfer | numbers that learned | loss before | after | served by |",
+            "|---" * 6 + "|",
+        ]
+    for modality, about in facts["encoders"].items():
+        loss = about["validation_loss"]
+        lines.append(
+            f"| {modality} | {about['transfer']['kind']} | {about['learning']:,} of {about['parameters']:,} | "
+            f"{loss['frozen']:.3f} | {loss['tuned']:.3f} | "
+            f"`models.encoders.{modality}: {folder.encoder(Modality(modality))}` |"
+        )
     return "\n".join(lines) + "\n"

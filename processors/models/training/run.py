@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import TensorDataset
 
+from processors.modality import Modality
 from processors.models.fusion import (
     ENSEMBLE_KIND,
     Ensemble,
@@ -25,7 +26,6 @@ from processors.models.training.learner import PlannedLearner
 from processors.models.training.plan import TrainingPlan
 from processors.models.training.reporting import TrainingReport, gather_facts, write_reports
 from processors.models.training.selection import refuse_unlearnable, select
-from processors.models.training.split import split_by_recording
 
 __all__ = ["Trained", "train"]
 
@@ -36,10 +36,12 @@ class Trained:
 
     Attributes:
         weights: file of the model.
+        encoders: folders of the encoders that were tuned, by modality.
         report: how good it is.
     """
 
     weights: Path
+    encoders: Mapping[Modality, Path]
     report: TrainingReport
 
 
@@ -58,18 +60,12 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
         DatasetError: the data cannot be read, or something in it cannot be learned.
         ModelError: the folder holds a training of something else, or the encoders are not there.
     """
-    data = load_data(plan, tools, told)
+    data = load_data(plan, tools, told, is_shown=is_shown)
     where = str(plan.data)
     selection = select(data.windows, plan, where)
     shape = selection.shape(plan)
-    split = split_by_recording(
-        selection.recordings,
-        selection.shown,
-        validation_share=plan.split.validation_share,
-        test_share=plan.split.test_share,
-        seed=plan.seed,
-    )
-    parts = {name: selection.examples.take(split.rows(name, selection.recordings)) for name in split.named}
+    split = selection.split(plan)
+    parts = selection.parts(split)
     refuse_unlearnable(parts, shape, where)
     data.folder.claim()
     members = []
@@ -87,7 +83,8 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
     save_trained(trained, part)
     part.replace(data.folder.weights)
     facts = gather_facts(plan, data, split, parts, trained)
-    return Trained(data.folder.weights, write_reports(data, trained, parts["test"], facts))
+    encoders = {modality: data.folder.encoder(modality) for modality in data.encoders}
+    return Trained(data.folder.weights, encoders, write_reports(data, trained, parts["test"], facts))
 
 
 def _plan_members(plan: TrainingPlan) -> list[TrainingPlan]:

@@ -1,8 +1,14 @@
+import shutil
+
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from processors.datasets.windows import TaskLabels, WindowItems, WindowSet
 from processors.modality import Modality
+from processors.models.encoders import text_weights_path
+from processors.models.skeleton import render_skeleton
 from processors.models.training.plan import TrainingPlan
 
 DIMS = {Modality.VIDEO: 6, Modality.AUDIO: 5, Modality.TRANSCRIPT: 4}
@@ -60,3 +66,40 @@ def plan(tmp_path):
         return TrainingPlan(**values)
 
     return plan
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Encoders of a few numbers each, in the files that a repository has."""
+    rng = np.random.default_rng(0)
+
+    def save(name, source, source_type, shape, axes, width, dim):
+        matrix = numpy_helper.from_array(rng.normal(size=(width, dim)).astype(np.float32), "matrix")
+        nodes = [
+            helper.make_node("Cast", [source], ["numbers"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["numbers", "axes"], ["means"], keepdims=int(width == 1)),
+            helper.make_node("MatMul", ["means", "matrix"], ["embedding"]),
+        ]
+        inputs = [helper.make_tensor_value_info(source, source_type, shape)]
+        if source == "input_ids":
+            inputs.append(helper.make_tensor_value_info("attention_mask", source_type, shape))
+        graph = helper.make_graph(
+            nodes,
+            name,
+            inputs,
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dim])],
+            [matrix, numpy_helper.from_array(np.array(axes, np.int64), "axes")],
+        )
+        path = tmp_path / "models" / name / "1" / "model.onnx"
+        path.parent.mkdir(parents=True)
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+
+    save("video_encoder", "frames", TensorProto.UINT8, ["n", 224, 224, 3], [1, 2], 3, 1280)
+    save("audio_encoder", "samples", TensorProto.FLOAT, ["n", 16000], [1], 1, 1280)
+    save("text_encoder_onnx", "input_ids", TensorProto.INT64, ["n", "t"], [1], 1, 8)
+    tokenizer = tmp_path / "models/text_tokenizer/1/tokenizer.json"
+    tokenizer.parent.mkdir(parents=True)
+    shutil.copy(text_weights_path() / "tokenizer.json", tokenizer)
+    skeleton = render_skeleton()
+    (tokenizer.parents[1] / "config.pbtxt").write_text(skeleton["text_tokenizer/config.pbtxt"])
+    return tmp_path / "models"

@@ -6,9 +6,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 from transformers import AutoTokenizer
 
 from processors.datasets.recordings import Recording, RecordingFolder, TimedEvent, write_labels
@@ -17,7 +15,6 @@ from processors.errors import ModelError
 from processors.modality import Modality
 from processors.models.encoders import text_weights_path
 from processors.models.local_encoders import Encoders
-from processors.models.skeleton import render_skeleton
 from processors.models.training.data import RecordingTools, load_data
 from processors.models.training.plan import RecordingPlan, TrainingPlan
 from processors.models.training.recordings import RecordedItem, encode_recordings
@@ -92,43 +89,6 @@ def test_items_stand_in_every_window_that_they_belong_to(tmp_path):
     assert audio.items[0, 0, 0] == 0.5
     assert (words.weights > 0).sum(axis=1).tolist() == [1, 1, 0]
     assert words.items[0, 0, 0] == len("hello")
-
-
-@pytest.fixture
-def repository(tmp_path):
-    """Encoders of a few numbers each, in the files that a repository has."""
-    rng = np.random.default_rng(0)
-
-    def save(name, source, source_type, shape, axes, width, dim):
-        matrix = numpy_helper.from_array(rng.normal(size=(width, dim)).astype(np.float32), "matrix")
-        nodes = [
-            helper.make_node("Cast", [source], ["numbers"], to=TensorProto.FLOAT),
-            helper.make_node("ReduceMean", ["numbers", "axes"], ["means"], keepdims=int(width == 1)),
-            helper.make_node("MatMul", ["means", "matrix"], ["embedding"]),
-        ]
-        inputs = [helper.make_tensor_value_info(source, source_type, shape)]
-        if source == "input_ids":
-            inputs.append(helper.make_tensor_value_info("attention_mask", source_type, shape))
-        graph = helper.make_graph(
-            nodes,
-            name,
-            inputs,
-            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dim])],
-            [matrix, numpy_helper.from_array(np.array(axes, np.int64), "axes")],
-        )
-        path = tmp_path / "models" / name / "1" / "model.onnx"
-        path.parent.mkdir(parents=True)
-        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
-
-    save("video_encoder", "frames", TensorProto.UINT8, ["n", 224, 224, 3], [1, 2], 3, 1280)
-    save("audio_encoder", "samples", TensorProto.FLOAT, ["n", 16000], [1], 1, 1280)
-    save("text_encoder_onnx", "input_ids", TensorProto.INT64, ["n", "t"], [1], 1, 8)
-    tokenizer = tmp_path / "models/text_tokenizer/1/tokenizer.json"
-    tokenizer.parent.mkdir(parents=True)
-    shutil.copy(text_weights_path() / "tokenizer.json", tokenizer)
-    skeleton = render_skeleton()
-    (tokenizer.parents[1] / "config.pbtxt").write_text(skeleton["text_tokenizer/config.pbtxt"])
-    return tmp_path / "models"
 
 
 @pytest.fixture
@@ -223,3 +183,15 @@ def test_other_media_and_other_models_are_encoded_again_until_a_training_has_beg
     (yard / "roof.vtt").write_text("WEBVTT\n", encoding="utf-8")
     with pytest.raises(ModelError, match=r"out holds a training with another data_sha256, models_sha256; name another"):
         load()
+
+
+def test_folders_of_sounds_by_class_are_learned_from_as_they_are(yard, tmp_path):
+    for name in ("alarm/1-17-A.wav", "alarm/1-17-B.wav", "crash/2-18-A.wav"):
+        (tmp_path / "sounds" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(yard / "gate.wav", tmp_path / "sounds" / name)
+    plan = TrainingPlan(data=tmp_path / "sounds", out=tmp_path / "out", modalities=["audio"])
+    tools = RecordingTools(lambda path: read_recorded_items(path, plan), lambda _path: Ramp())
+    made = load_data(plan, tools, lambda _step: None).windows
+    assert made.classes == ("alarm", "crash")
+    assert made.recordings.tolist() == ["1-17"] * 4 + ["2-18"] * 2
+    assert made.labels.tolist() == [[1, 0]] * 4 + [[0, 1]] * 2
