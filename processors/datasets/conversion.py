@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from processors.datasets.class_folders import read_class_folders
 from processors.datasets.recordings import MEDIA_SUFFIXES, TimedEvent, find_recording, make_event
 from processors.errors import DatasetError
 
-__all__ = ["CsvColumns", "read_audacity_labels", "read_csv_labels"]
+__all__ = ["CsvColumns", "read_audacity_labels", "read_class_labels", "read_csv_labels"]
 
 _TRACK_SUFFIX: Final = ".txt"
 
@@ -89,6 +90,20 @@ def read_csv_labels(
     return {
         name: sorted(found, key=lambda event: (event.start_ms, event.end_ms)) for name, found in sorted(events.items())
     }
+
+
+def read_class_labels(folder: Path) -> Events:
+    """Read what the folders of sounds by class say: each file is one event over its whole length.
+
+    Args:
+        folder: holds one folder per class.
+
+    Raises:
+        DatasetError: naming the folder or file: there are fewer than two classes, one has no sound, a file cannot be
+            read.
+    """
+    found = read_class_folders(folder)
+    return {each.path.relative_to(folder).as_posix(): list(each.events) for each in found.recordings}
 
 
 def _read_track(track: Path) -> Iterator[TimedEvent]:

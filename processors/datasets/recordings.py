@@ -14,7 +14,7 @@ Where nobody has labelled anything, the folder of media files is enough (`find_r
 import csv
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ __all__ = [
     "find_recording",
     "find_recordings",
     "make_event",
+    "probe_recording",
     "read_events",
     "read_recordings",
     "write_labels",
@@ -64,12 +65,14 @@ class Recording:
         duration_ms: its length.
         modalities: what it has, in the order of `Modality`.
         events: what happens in it, in order of start.
+        group: what must be whole in learning or in judging; itself where None.
     """
 
     path: Path
     duration_ms: int
     modalities: tuple[Modality, ...]
     events: tuple[TimedEvent, ...]
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,21 @@ class RecordingFolder:
     classes: tuple[str, ...]
     recordings: tuple[Recording, ...]
     is_labelled: bool = True
+
+    def name_of(self, recording: Recording) -> str:
+        """What a recording is called, or the group that it belongs to."""
+        return recording.group or recording.path.relative_to(self.path).as_posix()
+
+    def require(self, needed: Collection[Modality]) -> None:
+        """Refuse a folder in which no recording has a modality.
+
+        Raises:
+            DatasetError: naming it.
+        """
+        if absent := set(needed) - {modality for recording in self.recordings for modality in recording.modalities}:
+            raise DatasetError(
+                f"{self.path}: no recording has {' or '.join(sorted(absent))}; add some, or learn without it"
+            )
 
 
 def read_recordings(
@@ -119,8 +137,7 @@ def read_recordings(
     for line, path, event in rows:
         by_file.setdefault(path, []).append((line, event))
     recordings = tuple(_look_into(path, table, by_file.get(path, [])) for path in media)
-    if absent := set(needed) - {modality for recording in recordings for modality in recording.modalities}:
-        raise DatasetError(f"{folder}: no recording has {' or '.join(sorted(absent))}; add some, or learn without it")
+    RecordingFolder(folder, (), recordings).require(needed)
     counts = Counter(event.event_class for _, _, event in rows)
     if missing := [name for name in classes or () if not counts[name]]:
         raise DatasetError(f"{table}: no event of the class {missing[0]!r}; label some, or leave the class out")
@@ -269,7 +286,12 @@ def _milliseconds(text: str, where: str, unit_ms: int) -> int:
     return round(number * unit_ms)
 
 
-def _look_into(path: Path, table: Path, rows: Sequence[tuple[int, TimedEvent]]) -> Recording:
+def probe_recording(path: Path) -> Recording:
+    """Look into a media file; nothing is decoded, and no event known.
+
+    Raises:
+        DatasetError: it cannot be read, or has neither picture nor sound.
+    """
     try:
         with av.open(str(path)) as container:
             duration_ms = round((container.duration or 0) / 1000)
@@ -284,6 +306,12 @@ def _look_into(path: Path, table: Path, rows: Sequence[tuple[int, TimedEvent]]) 
         raise DatasetError(f"{path} cannot be read as a recording: {error}; is it whole?") from error
     if not duration_ms or not (has[Modality.VIDEO] or has[Modality.AUDIO]):
         raise DatasetError(f"{path} has neither picture nor sound of a known length; is it whole?")
+    return Recording(path, duration_ms, tuple(modality for modality in Modality if has[modality]), ())
+
+
+def _look_into(path: Path, table: Path, rows: Sequence[tuple[int, TimedEvent]]) -> Recording:
+    found = probe_recording(path)
+    duration_ms = found.duration_ms
     events = sorted(rows, key=lambda row: (row[1].start_ms, row[1].end_ms))
     last: dict[str, tuple[int, TimedEvent]] = {}
     for line, event in events:
@@ -299,6 +327,4 @@ def _look_into(path: Path, table: Path, rows: Sequence[tuple[int, TimedEvent]]) 
                 "join them, or end the first where the second begins"
             )
         last[event.event_class] = (line, event)
-    return Recording(
-        path, duration_ms, tuple(modality for modality in Modality if has[modality]), tuple(e for _, e in events)
-    )
+    return replace(found, events=tuple(event for _, event in events))

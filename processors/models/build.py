@@ -40,7 +40,7 @@ _VERSION: Final = "1"
 
 _HERE: Final = Path(__file__).parent
 
-_SOURCES: Final = ("*.py", "fusion/*.py", "hub/*.py", "text_tokenizer/*.py", "weights/*")
+_SOURCES: Final = ("*.py", "fusion/*.py", "hub/*.py", "text_tokenizer/*.py", "transfer/*.py", "weights/*")
 """The files of this package that decide what is built."""
 
 _PACKAGES: Final = (

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["CARDS", "CHECKPOINT_CARDS", "PROMPTS_CARD", "RAW_CARD"]
+__all__ = ["CARDS", "CHECKPOINT_CARDS", "PROMPTS_CARD", "RAW_CARD", "TUNED_CARD"]
 
 CARDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -108,3 +108,8 @@ Here it takes {modalities} raw: items are frames or seconds of sound, as an enco
 of embeddings, and fewer of a window. What encodes them is part of the graph.
 """
 """What is added to it where items come as they are decoded."""
+
+TUNED_CARD: Final = """
+Fine-tuned in {checkpoint}, whose `config.json` says how; it computes in floats.
+"""
+"""What is added to the card of an encoder that was tuned on a person's own recordings."""

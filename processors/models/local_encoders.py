@@ -22,11 +22,11 @@ from processors.models.spec import (
 )
 from processors.video import decode_frame
 
-__all__ = ["Encoders"]
+__all__ = ["MAX_DECODED_BYTES", "Encoders", "load_tokenizer"]
 
 _BATCH = 16
 _MAX_TOKENS = re.compile(r'"max_tokens"\s+value\s*\{\s*string_value:\s*"(\d+)"')
-_MAX_DECODED_BYTES = 64 * 1024 * 1024
+MAX_DECODED_BYTES = 64 * 1024 * 1024
 
 
 class Encoders:
@@ -60,7 +60,7 @@ class Encoders:
         return self._run(
             self._video,
             "frames",
-            np.stack([decode_frame(jpeg, max_decoded_bytes=_MAX_DECODED_BYTES).pixels for jpeg in jpegs]),
+            np.stack([decode_frame(jpeg, max_decoded_bytes=MAX_DECODED_BYTES).pixels for jpeg in jpegs]),
         )
 
     def encode_pictures(
@@ -119,9 +119,14 @@ def _open_tokenizer(repository: Path) -> Tokenizer:
     path = folder / "1" / "tokenizer.json"
     if not path.is_file():
         raise ModelError(f"{path} is missing; build the models with `braid models build`")
-    tokenizer = Tokenizer.from_file(str(path))
     told = _MAX_TOKENS.search((folder / "config.pbtxt").read_text(encoding="utf-8"))
-    tokenizer.enable_truncation(MAX_TOKENS if told is None else int(told[1]))
+    return load_tokenizer(path, MAX_TOKENS if told is None else int(told[1]))
+
+
+def load_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
+    """A tokenizer that cuts and pads as the server's does."""
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.enable_truncation(max_tokens)
     tokenizer.enable_padding(pad_id=tokenizer.token_to_id("[PAD]") or 0)
     return tokenizer
 

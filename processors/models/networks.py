@@ -1,22 +1,23 @@
 """The network behind each ONNX model of a repository."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Final
 
 from torch import nn
 
 from processors.errors import ModelError
 from processors.modality import Modality
-from processors.models.cards import CARDS, CHECKPOINT_CARDS, PROMPTS_CARD, RAW_CARD
-from processors.models.encoders import AudioEncoder, FrameEncoder, TextEncoder, text_weights_path
+from processors.models.cards import CARDS, CHECKPOINT_CARDS, PROMPTS_CARD, RAW_CARD, TUNED_CARD
+from processors.models.encoders import text_weights_path
 from processors.models.fusion import PromptFusion, RawFusion, ServedFusion, facts_of, load_fusion, load_trained
 from processors.models.hub.checkpoint import TOKENIZER_NAME, find_checkpoint
-from processors.models.hub.encoders import load_encoder
+from processors.models.hub.encoders import embedding_dim, load_encoder
 from processors.models.hub.prompts import encode_prompts
 from processors.models.hub.tokens import find_tokenizer as find_own_tokenizer
+from processors.models.hub.tuned import find_base, is_tuned
 from processors.models.joint_graph import is_graph, read_graph_facts
 from processors.models.plan import ModelPlan
 from processors.models.served import ServedFacts, shipped_facts
@@ -36,15 +37,6 @@ __all__ = ["find_tokenizer", "is_shipped", "load_network", "read_facts"]
 
 _SHIPPED: Final = ModelPlan()
 
-_LOADERS: Final[Mapping[str, Callable[[], nn.Module]]] = MappingProxyType(
-    {
-        VIDEO_ENCODER.name: FrameEncoder,
-        AUDIO_ENCODER.name: AudioEncoder,
-        TEXT_ENCODER_ONNX.name: TextEncoder,
-        FUSION.name: load_fusion,
-    }
-)
-
 _ENCODED: Final[Mapping[str, Modality]] = MappingProxyType(
     {
         VIDEO_ENCODER.name: Modality.VIDEO,
@@ -52,8 +44,6 @@ _ENCODED: Final[Mapping[str, Modality]] = MappingProxyType(
         TEXT_ENCODER_ONNX.name: Modality.TRANSCRIPT,
     }
 )
-
-_ENCODERS: Final = MappingProxyType({modality: model for model, modality in _ENCODED.items()})
 
 
 def load_network(model: str, plan: ModelPlan = _SHIPPED) -> nn.Module:
@@ -69,13 +59,14 @@ def load_network(model: str, plan: ModelPlan = _SHIPPED) -> nn.Module:
     Raises:
         ModelError: there is no network of that name, or its weights do not fit.
     """
-    if model not in _LOADERS:
-        raise ModelError(f"no network for the model {model!r}; expected one of {', '.join(sorted(_LOADERS))}")
     if model == FUSION.name:
         fusion = _load_fusion(plan)
-        encoders = {modality: _load_encoder(_ENCODERS[modality], plan) for modality in plan.raw}
+        encoders = {modality: load_encoder(plan.checkpoint_of(modality), modality) for modality in plan.raw}
         return RawFusion(fusion, encoders).eval() if encoders else fusion
-    return _load_encoder(model, plan)
+    if model not in _ENCODED:
+        known = ", ".join(sorted([*_ENCODED, FUSION.name]))
+        raise ModelError(f"no network for the model {model!r}; expected one of {known}")
+    return load_encoder(plan.checkpoint_of(_ENCODED[model]), _ENCODED[model])
 
 
 def is_shipped(model: str, plan: ModelPlan) -> bool:
@@ -91,9 +82,10 @@ def find_tokenizer(plan: ModelPlan) -> Path:
     Raises:
         ModelError: the checkpoint has none.
     """
-    if plan.transcript is None:
+    base = find_base(plan.transcript)
+    if base is None:
         return text_weights_path() / TOKENIZER_NAME
-    return find_own_tokenizer(find_checkpoint(plan.transcript))
+    return find_own_tokenizer(find_checkpoint(base))
 
 
 def read_facts(plan: ModelPlan) -> ServedFacts:
@@ -120,6 +112,11 @@ def read_facts(plan: ModelPlan) -> ServedFacts:
             f"{_listed(dims)}; train one on what they give and name its file (models.fusion_file), or describe the "
             "event classes by texts (models.prompts)"
         )
+    elif tuned := [modality for modality in Modality if is_tuned(plan.checkpoint_of(modality))]:
+        raise ModelError(
+            f"the shipped fusion network learned from the shipped encoders, not from {plan.checkpoint_of(tuned[0])}; "
+            "serve the tuned encoder with the fusion model that was trained on it (models.fusion_file)"
+        )
     else:
         facts = shipped_facts()
     if plan.raw:
@@ -127,23 +124,22 @@ def read_facts(plan: ModelPlan) -> ServedFacts:
     return replace(facts, max_tokens=max_tokens, cards=_cards(plan, facts))
 
 
-def _load_encoder(model: str, plan: ModelPlan) -> nn.Module:
-    checkpoint = plan.checkpoint_of(_ENCODED[model])
-    return _LOADERS[model]() if checkpoint is None else load_encoder(checkpoint, _ENCODED[model])
-
-
 def _cards(plan: ModelPlan, facts: ServedFacts) -> dict[str, str]:
     made = {model: plan.checkpoint_of(modality) for model, modality in _ENCODED.items()}
     made[TEXT_TOKENIZER.name] = plan.transcript
-    cards = {
-        model: CHECKPOINT_CARDS[model].format(checkpoint=checkpoint)
-        for model, checkpoint in made.items()
-        if checkpoint is not None
-    }
+    cards = {model: _card(model, checkpoint) for model, checkpoint in made.items() if checkpoint is not None}
     fusion = CARDS[FUSION.name] if plan.prompts is None else PROMPTS_CARD
     if facts.raw:
         fusion += RAW_CARD.format(modalities=" and ".join(facts.raw))
     return cards | {FUSION.name: fusion}
+
+
+def _card(model: str, checkpoint: str) -> str:
+    """What a person should know about a model that is made of a checkpoint."""
+    base = find_base(checkpoint)
+    card = CARDS[model] if base is None else CHECKPOINT_CARDS[model].format(checkpoint=base)
+    is_moved = base != checkpoint and model != TEXT_TOKENIZER.name
+    return card + TUNED_CARD.format(checkpoint=checkpoint) if is_moved else card
 
 
 def _load_fusion(plan: ModelPlan) -> nn.Module:
@@ -162,8 +158,8 @@ def _sizes(plan: ModelPlan) -> tuple[dict[Modality, int], int]:
     for modality in Modality:
         checkpoint = plan.checkpoint_of(modality)
         if checkpoint is not None:
-            encoder = cast("Any", load_encoder(checkpoint, modality))
-            dims[modality] = encoder.dim
+            encoder = load_encoder(checkpoint, modality)
+            dims[modality] = embedding_dim(encoder, modality)
             max_tokens = getattr(encoder, "max_tokens", max_tokens)
     return dims, max_tokens
 

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,36 +21,36 @@ def register(app: typer.Typer) -> None:
 
 @dataset.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="Folder of recordings with labels.tsv.")],
+    path: Annotated[
+        Path,
+        typer.Argument(help="Folder of recordings with labels.tsv, folder of sounds by class, or .npz of features."),
+    ],
     event_class: Annotated[
         list[str] | None, typer.Option("--class", help="A class that must occur; others are faults. Repeatable.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Say what a folder of recordings holds, or what is wrong with it: file, line, and the mend."""
-    from processors.datasets.recordings import read_recordings
+    """Say what a data set holds, or what is wrong with it: file, line or row, and the mend."""
+    from processors.datasets.survey import survey
     from processors.errors import DatasetError
 
     try:
-        found = read_recordings(folder, event_class)
+        found = survey(path, event_class)
     except DatasetError as error:
         raise ConfigurationError(str(error), code="configuration.dataset") from error
-    events = Counter(event.event_class for recording in found.recordings for event in recording.events)
-    modalities = Counter(modality.value for recording in found.recordings for modality in recording.modalities)
-    told = {
-        "recordings": len(found.recordings),
-        "without_events": sum(not recording.events for recording in found.recordings),
-        "minutes": round(sum(recording.duration_ms for recording in found.recordings) / 60_000, 2),
-        "with_modality": dict(modalities),
-        "events": {name: events[name] for name in found.classes},
-    }
     if as_json:
-        typer.echo(json.dumps(told, indent=2))
+        typer.echo(json.dumps({"format": found.form, **found.counts, "events": found.classes}, indent=2))
         return
-    typer.echo(f"{told['recordings']} recordings, {told['minutes']} minutes, {told['without_events']} without events")
-    typer.echo(", ".join(f"{count} with {name}" for name, count in modalities.items()))
-    for name in found.classes:
-        typer.echo(f"  {name}: {events[name]} events")
+    told = [f"{_say(count)} {name.replace('_', ' ')}" for name, count in found.counts.items() if count not in ({}, 0)]
+    typer.echo(f"{found.form}: {', '.join(told)}")
+    for name, count in found.classes.items():
+        typer.echo(f"  {name}: {count}")
+
+
+def _say(count: Any) -> str:
+    if not isinstance(count, dict):
+        return str(count)
+    return "(" + ", ".join(f"{name} {_say(part)}" for name, part in count.items()) + ")"
 
 
 @dataset.command()
@@ -59,6 +59,10 @@ def convert(
     csv: Annotated[
         Path | None, typer.Option(help="Table of events. Without it, label tracks of Audacity (.txt) are read.")
     ] = None,
+    class_folders: Annotated[
+        bool,
+        typer.Option("--class-folders", help="Each file is one event of the class that its folder is named after."),
+    ] = False,
     file_column: Annotated[str, typer.Option(help="Title of the column with names of recordings.")] = "filename",
     start_column: Annotated[str, typer.Option(help="Of the column with starts.")] = "onset",
     end_column: Annotated[str, typer.Option(help="Of the column with ends.")] = "offset",
@@ -68,21 +72,25 @@ def convert(
     replace: Annotated[bool, typer.Option("--replace", help="Replace a labels.tsv that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Make labels.tsv from a CSV table, or from label tracks that Audacity exported beside the recordings."""
-    from processors.datasets.conversion import CsvColumns, read_audacity_labels, read_csv_labels
+    """Make labels.tsv from a CSV table, from label tracks that Audacity exported, or from folders by class."""
+    from processors.datasets.conversion import CsvColumns, read_audacity_labels, read_class_labels, read_csv_labels
     from processors.datasets.recordings import LABELS_NAME, write_labels
     from processors.errors import DatasetError
 
     divider = "\t" if delimiter == "tab" else delimiter
     if len(divider) != 1:
         raise typer.BadParameter(f"--delimiter is {delimiter!r}; expected one character, or tab")
+    if class_folders and csv is not None:
+        raise typer.BadParameter("--class-folders and --csv name two sources of labels; give one of both")
     target = folder / LABELS_NAME
     if target.exists() and not replace:
         raise ConfigurationError(
             f"{target} is there already; use --replace, or move it away", code="configuration.dataset"
         )
     try:
-        if csv is None:
+        if class_folders:
+            events = read_class_labels(folder)
+        elif csv is None:
             events = read_audacity_labels(folder)
         else:
             columns = CsvColumns(file_column, start_column, end_column, class_column)

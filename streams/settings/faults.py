@@ -32,7 +32,7 @@ def describe_fault(
         has_environment: whether environment variables can be at fault, too.
         secrets: keys whose values are not shown.
     """
-    path = tuple(str(part) for part in fault["loc"] if part != "[key]")
+    path = tuple(str(part) for part in fault["loc"] if not str(part).startswith("["))
     variable = PREFIX + "__".join(path).upper()
     is_variable = has_environment and path and any(name.upper().startswith(variable) for name in os.environ)
     place = f"environment {variable}" if is_variable else document.place(path)
@@ -59,5 +59,12 @@ def _siblings(path: KeyPath, tree: type[BaseModel]) -> list[str]:
         if isinstance(found, type) and issubclass(found, BaseModel):
             found = found.model_fields[part].annotation if part in found.model_fields else None
         else:
-            found = next(iter(get_args(found)[1:]), None)  # a mapping from any name to a section
+            found = _section_in(found)
     return list(found.model_fields) if isinstance(found, type) and issubclass(found, BaseModel) else []
+
+
+def _section_in(annotation: Any) -> Any:
+    """The section of which a mapping or a list has several; None if it is of something else."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section_in(part)) is not None), None)

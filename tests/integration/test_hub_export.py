@@ -43,7 +43,7 @@ def test_a_checkpoint_computes_in_onnx_what_it_does_here(kind: str, modality: Mo
     assert check_export(encoder, spec, tmp_path / "model.onnx").max_abs_difference["embedding"] < 1e-5
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "clip", "siglip", "clap"])
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm_roberta", "clip", "siglip", "clap"])
 def test_a_text_of_any_length_up_to_the_longest_is_read_in_onnx_as_here(kind: str, tmp_path: Path) -> None:
     WRITERS[kind](tmp_path)
     encoder = load_encoder(str(tmp_path), Modality.TRANSCRIPT)

@@ -5,7 +5,6 @@ can Distort Pretrained Features"). The embedding is drawn towards that of the un
 that sounds of other kinds stay as far apart as they were. The weights are averaged over the steps.
 """
 
-import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +19,11 @@ from torch.utils.data import TensorDataset
 from processors.models.audio_training.encoding import EncodedChunks
 from processors.models.encoders import AudioEncoder
 from processors.models.loop import MONITORED, LoopSettings, fit
+from processors.models.transfer import EventHead
 
 __all__ = ["EncoderSettings", "embed_maps", "tune_encoder"]
 
 _BATCH: Final = 64
-_LEAST_SPREAD: Final = 1e-4
-_PRIOR_LOGIT: Final = -2.0
-_HEAD_SCALE: Final = 4.0
-"""The norm of a standardised embedding: between 1 and the square root of its length, for a head that learns fast."""
-
-_HEAD_STEPS: Final = 60
-_HEAD_DECAY: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +65,7 @@ def tune_encoder(chunks: EncodedChunks, settings: EncoderSettings) -> AudioEncod
     """
     encoder = AudioEncoder(weights=None)
     untuned = embed_maps(encoder, chunks.maps)
-    tuning = _Tuning(encoder, _Head(untuned, chunks.heard, settings.dropout), settings)
+    tuning = _Tuning(encoder, EventHead(untuned, chunks.heard, settings.dropout), settings)
     with tempfile.TemporaryDirectory() as folder:
         loop = LoopSettings(
             folder=Path(folder), epochs=settings.epochs, batch_size=settings.batch_size, seed=settings.seed
@@ -88,52 +81,10 @@ def embed_maps(encoder: AudioEncoder, maps: torch.Tensor) -> torch.Tensor:
     return torch.cat(parts)
 
 
-class _Head(nn.Module):
-    """Names what can be heard; begins as a logistic regression.
-
-    Args:
-        embeddings: float32 [N, D] of the untuned encoder.
-        heard: float32 [N, C].
-        dropout: share of the embedding that training zeroes.
-    """
-
-    centre: torch.Tensor
-    spread: torch.Tensor
-
-    def __init__(self, embeddings: torch.Tensor, heard: torch.Tensor, dropout: float) -> None:
-        super().__init__()
-        self._dropout = dropout
-        self.register_buffer("centre", embeddings.mean(dim=0))
-        deviation = embeddings.std(dim=0).clamp_min(_LEAST_SPREAD)
-        self.register_buffer("spread", deviation * math.sqrt(embeddings.shape[1]) / _HEAD_SCALE)
-        self.linear = nn.Linear(embeddings.shape[1], heard.shape[1])
-        nn.init.zeros_(self.linear.weight)
-        nn.init.constant_(self.linear.bias, _PRIOR_LOGIT)
-        inputs = (embeddings - self.centre) / self.spread
-        optimiser = torch.optim.LBFGS(
-            self.linear.parameters(), max_iter=_HEAD_STEPS, history_size=10, line_search_fn="strong_wolfe"
-        )
-
-        def surprise() -> torch.Tensor:
-            optimiser.zero_grad()
-            loss = nn.functional.binary_cross_entropy_with_logits(self.linear(inputs), heard)
-            loss = loss + _HEAD_DECAY * self.linear.weight.square().sum()
-            torch.autograd.backward(loss)
-            return loss
-
-        optimiser.step(surprise)  # type: ignore[no-untyped-call] # torch has no annotations here
-
-    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """Logits float32 [N, C]."""
-        inputs = (embeddings - self.centre) / self.spread
-        logits: torch.Tensor = self.linear(nn.functional.dropout(inputs, self._dropout, self.training))
-        return logits
-
-
 class _Tuning(LightningModule):
     """Tunes the upper blocks and the head; all batch statistics stay."""
 
-    def __init__(self, encoder: AudioEncoder, head: _Head, settings: EncoderSettings) -> None:
+    def __init__(self, encoder: AudioEncoder, head: EventHead, settings: EncoderSettings) -> None:
         super().__init__()
         self._settings = settings
         self.encoder = encoder

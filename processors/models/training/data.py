@@ -1,19 +1,38 @@
 """The windows of a training, from a file of them or from recordings, and the folder that they belong to."""
 
 import hashlib
+<<<<<<< HEAD
 from collections.abc import Callable, Mapping, Sequence
+=======
+from collections.abc import Callable, Mapping
+>>>>>>> datasets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from processors.datasets.recordings import LABELS_NAME, RecordingFolder, read_recordings
+import numpy as np
+import numpy.typing as npt
+
+from processors.datasets.class_folders import read_data_folder
+from processors.datasets.recordings import LABELS_NAME, RecordingFolder
 from processors.datasets.windows import WindowSet, read_windows, write_windows
+<<<<<<< HEAD
 from processors.errors import ModelError
 from processors.modality import Modality
 from processors.models.evaluation.model_report import LabelledRecordings
 from processors.models.training.folder import DIGEST_SUFFIX, RunFolder
 from processors.models.training.plan import RecordingPlan, TrainingPlan
+=======
+from processors.errors import DatasetError, ModelError
+from processors.modality import Modality
+from processors.models.hub.checkpoint import find_checkpoint
+from processors.models.training.encoder_tuning import tune_encoders
+from processors.models.training.folder import RunFolder
+from processors.models.training.plan import TrainingPlan
+>>>>>>> datasets
 from processors.models.training.recordings import ItemEncoder, ItemReader, digest_models, encode_recordings
+from processors.models.training.selection import refuse_unlearnable, select
+from processors.models.training.tuned_encoder import PartlyTuned
 
 __all__ = ["RecordingTools", "Told", "TrainingData", "load_data", "load_recordings", "load_windows"]
 
@@ -42,24 +61,34 @@ class TrainingData:
         windows: all of them.
         sha256: of the file, or of table, media and subtitles of the recordings.
         folder: of this training.
+<<<<<<< HEAD
         source: the recordings; None of a file of windows.
+=======
+        encoders: modality -> what is told of the encoder that was tuned.
+>>>>>>> datasets
     """
 
     windows: WindowSet
     sha256: str
     folder: RunFolder
+<<<<<<< HEAD
     source: LabelledRecordings | None = None
+=======
+    encoders: Mapping[Modality, Mapping[str, Any]]
+>>>>>>> datasets
 
 
-def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told) -> TrainingData:
-    """Read windows, or encode recordings, once per training.
+def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told, *, is_shown: bool = False) -> TrainingData:
+    """Read windows, or encode recordings, once per training, by encoders that learned from them if that is wanted.
 
     Raises:
-        DatasetError: the data cannot be read.
+        DatasetError: the data cannot be read, or an encoder cannot learn from it.
         ModelError: the folder holds a training of something else, or the encoders are not there.
     """
+    learning = plan.encoders.learning
     claim = {"configuration": plan.model_dump(mode="json", exclude={"out"}), **_digest_pretrained(plan)}
     if not plan.data.is_dir():
+<<<<<<< HEAD
         return load_windows(plan.data, plan.out, claim)
     recordings = read_recordings(plan.data, plan.classes or None, plan.modalities)
     return load_recordings(recordings, plan.recordings, plan.modalities, plan.out, claim, tools, told)
@@ -92,18 +121,46 @@ def load_recordings(
     digest = _digest(recordings)
     made_of = {
         "recordings": cutting.model_dump(mode="json", exclude={"models"}),
+=======
+        if learning and plan.data.exists():
+            modality, own = next(iter(learning.items()))
+            raise DatasetError(
+                f"{plan.data}: encoders.{modality}.transfer is {own.transfer}, but windows hold embeddings, from which "
+                "no encoder can learn; name a folder of recordings, or leave it frozen"
+            )
+        windows = read_windows(plan.data)
+        digest = hashlib.sha256(plan.data.read_bytes()).hexdigest()
+        return TrainingData(windows, digest, RunFolder(plan.out, claim | {"data_sha256": digest}), {})
+    recordings = read_data_folder(plan.data, plan.classes or None, plan.modalities)
+    digest = _digest(recordings)
+    made_of: dict[str, Any] = {
+        "recordings": plan.recordings.model_dump(mode="json", exclude={"models"}),
+>>>>>>> datasets
         "classes": recordings.classes,
         "modalities": modalities,
         f"data{DIGEST_SUFFIX}": digest,
         f"models{DIGEST_SUFFIX}": digest_models(cutting.models),
     }
+<<<<<<< HEAD
     folder = RunFolder(out, {**claim, **made_of})
     if not folder.holds_windows(made_of):
         encoder = tools.open_encoder(cutting.models)
+=======
+    if learning:
+        made_of["encoders"] = plan.encoders.model_dump(mode="json")
+        made_of["split"] = {"seed": plan.seed, **plan.split.model_dump(mode="json")}
+    folder = RunFolder(plan.out, claim | made_of)
+    if not folder.holds_windows(made_of):
+        encoder = tools.open_encoder(plan.recordings.models)
+        if learning:
+            _tune(plan, recordings, folder, tools, told, is_shown=is_shown)
+            encoder = PartlyTuned(encoder, {modality: folder.encoder(modality) for modality in learning})
+>>>>>>> datasets
         part = folder.path / "part.npz"
         write_windows(encode_recordings(recordings, cutting, encoder, tools.read, told), part)
         folder.keep_windows(part, made_of)
     # Always as they were written, rounded to float16: training that goes on sees what it saw before.
+<<<<<<< HEAD
     return TrainingData(read_windows(folder.windows), digest, folder, LabelledRecordings(recordings, cutting))
 
 
@@ -122,16 +179,60 @@ def load_windows(data: Path, out: Path, claim: Mapping[str, Any]) -> TrainingDat
     windows = read_windows(data)
     digest = hashlib.sha256(data.read_bytes()).hexdigest()
     return TrainingData(windows, digest, RunFolder(out, {**claim, f"data{DIGEST_SUFFIX}": digest}))
+=======
+    tuned = {modality: find_checkpoint(str(folder.encoder(modality))).config for modality in learning}
+    return TrainingData(read_windows(folder.windows), digest, folder, tuned)
+
+
+def _tune(
+    plan: TrainingPlan,
+    recordings: RecordingFolder,
+    folder: RunFolder,
+    tools: RecordingTools,
+    told: Told,
+    *,
+    is_shown: bool,
+) -> None:
+    """Tune encoders on the recordings that the network will learn from, and on no other."""
+    told("looking at what the recordings have")
+    outline = encode_recordings(recordings, plan.recordings, _Outline(), tools.read, lambda _step: None)
+    selection = select(outline, plan, str(plan.data))
+    split = selection.split(plan)
+    refuse_unlearnable(selection.parts(split), selection.shape(plan), str(plan.data))
+    tune_encoders(plan, recordings, split, folder, tools.read, told, is_shown=is_shown)
+
+
+class _Outline:
+    """Stands for an encoder where it matters only which items there are."""
+
+    dims: Mapping[Modality, int] = dict.fromkeys(Modality, 1)
+
+    def encode_frames(self, jpegs: list[bytes]) -> npt.NDArray[np.float32]:
+        """Float32 [N, 1]."""
+        return np.zeros((len(jpegs), 1), np.float32)
+
+    def encode_seconds(self, seconds: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Float32 [N, 1]."""
+        return np.zeros((len(seconds), 1), np.float32)
+
+    def encode_lines(self, lines: list[str]) -> npt.NDArray[np.float32]:
+        """Float32 [N, 1]."""
+        return np.zeros((len(lines), 1), np.float32)
+>>>>>>> datasets
 
 
 def _digest_pretrained(plan: TrainingPlan) -> dict[str, str]:
-    """The network that is begun from, by its contents; nothing where there is none."""
-    path = plan.network.pretrained
-    if path is None:
-        return {}
-    if not path.is_file():
-        raise ModelError(f"network.pretrained is {path}, which is no file; expected one as `braid pretrain` writes it")
-    return {"pretrained_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    """The networks that are begun from, by their contents; nothing where there are none."""
+    digests = []
+    for path in dict.fromkeys(network.pretrained for network in plan.network.each):
+        if path is None:
+            continue
+        if not path.is_file():
+            raise ModelError(
+                f"network.pretrained is {path}, which is no file; expected one as `braid pretrain` writes it"
+            )
+        digests.append(hashlib.sha256(path.read_bytes()).hexdigest())
+    return {"pretrained_sha256": " ".join(digests)} if digests else {}
 
 
 def _digest(recordings: RecordingFolder) -> str:
@@ -144,7 +245,12 @@ def _digest(recordings: RecordingFolder) -> str:
     }
     table = (folder / LABELS_NAME,) if recordings.is_labelled else ()
     digest = hashlib.sha256()
+<<<<<<< HEAD
     for path in (*table, *sorted(media)):
+=======
+    table = folder / LABELS_NAME
+    for path in (*([table] if table.exists() else []), *sorted(media)):
+>>>>>>> datasets
         digest.update(f"{path.relative_to(folder)}\0".encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

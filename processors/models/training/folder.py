@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from processors.errors import ModelError
+from processors.modality import Modality
 
 __all__ = ["DIGEST_SUFFIX", "RunFolder"]
 
@@ -68,6 +69,10 @@ class RunFolder:
     def windows(self) -> Path:
         """The windows of encoded recordings."""
         return self.path / "windows.npz"
+
+    def encoder(self, modality: Modality) -> Path:
+        """The folder of an encoder that was tuned."""
+        return self.path / f"{modality}_encoder"
 
     @property
     def checkpoints(self) -> Path:

@@ -1,15 +1,27 @@
 """What a person chooses for a training. Nothing here imports a deep-learning framework."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 
 from processors.modality import Modality
 
 __all__ = [
     "EVENT_TASK",
+    "EncoderPlan",
+    "EncodersPlan",
     "LoopPlan",
+    "MemberPlan",
     "ModalityWeights",
     "NetworkPlan",
     "RecordingPlan",
@@ -20,6 +32,8 @@ __all__ = [
 
 EVENT_TASK: Final = "event"
 """The task of `classes` and `labels` in a set of windows; others stand in `classes_TASK` and `labels_TASK`."""
+
+_MOST_MEMBERS: Final = 16
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
@@ -58,6 +72,53 @@ class RecordingPlan(_Part):
         return self
 
 
+class EncoderPlan(_Part):
+    """How much of one encoder learns from the recordings, before the network does."""
+
+    transfer: Literal["frozen", "last_n", "full", "lora"] = "frozen"
+    """frozen: nothing, recordings.models encodes; last_n: its last blocks; full: all; lora: thin matrices beside it."""
+    last_n: Positive = 2
+    """So many blocks learn, with last_n."""
+    rank: Positive = 8
+    """Thickness of the matrices, with lora."""
+    checkpoint: Name | None = None
+    """What it begins from, as in `models.encoders` of the pipeline's settings; empty: the shipped encoder."""
+    items: Annotated[int, Field(ge=2)] = 4_000
+    """It learns from so many frames, chunks or lines at most, drawn from the recordings that are learned from."""
+    epochs: Positive = 5
+    """Passes over them, at most; the one with the least loss on the validation recordings is kept."""
+    batch_size: Positive = 32
+    """Items of a step."""
+    learning_rate: Rate = 1e-4
+    """Highest rate of the one-cycle schedule."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.checkpoint is not None and self.transfer == "frozen":
+            raise ValueError(
+                f"checkpoint is {self.checkpoint}, but transfer is frozen; choose last_n, full or lora, or build the "
+                "repository with that checkpoint (`models.encoders`) and name it in recordings.models"
+            )
+        return self
+
+
+class EncodersPlan(_Part):
+    """One for each modality."""
+
+    video: EncoderPlan = EncoderPlan()
+    """Of frames."""
+    audio: EncoderPlan = EncoderPlan()
+    """Of sound."""
+    transcript: EncoderPlan = EncoderPlan()
+    """Of words."""
+
+    @property
+    def learning(self) -> dict[Modality, EncoderPlan]:
+        """Those that learn."""
+        plans = {Modality.VIDEO: self.video, Modality.AUDIO: self.audio, Modality.TRANSCRIPT: self.transcript}
+        return {modality: plan for modality, plan in plans.items() if plan.transfer != "frozen"}
+
+
 class SplitPlan(_Part):
     """Shares of the recordings."""
 
@@ -67,15 +128,59 @@ class SplitPlan(_Part):
     """Of the recordings: they are looked at once, for the report."""
 
 
+def _refuse_raw(kind: object) -> object:
+    if kind == "raw":
+        raise ValueError(
+            "raw is no kind that is trained by itself; train one of the others on embeddings, and serve it with "
+            "the encoders in the same graph by `models.raw` of the pipeline's settings"
+        )
+    return kind
+
+
+Kind = Annotated[Literal["concat", "weighted", "attention", "transformer"], BeforeValidator(_refuse_raw)]
+Width = Annotated[int, Field(gt=0, multiple_of=4)]
+
+
+class MemberPlan(_Part):
+    """One of several networks; what it does not say is as in the section around it."""
+
+    kind: Kind | None = None
+    """How modalities meet."""
+    width: Width | None = None
+    """Length of its tokens."""
+    dropout: Share | None = None
+    """Share of values that training zeroes."""
+    pretrained: Path | None = None
+    """File that it begins from."""
+    memory_s: Rate | None = None
+    """How far back items count at the start of training."""
+
+
+def _count_or_list(value: Any) -> str:
+    return "[list]" if isinstance(value, list | tuple) else "[count]"
+
+
+Members = Annotated[
+    Annotated[int, Field(ge=1, le=_MOST_MEMBERS), Tag("[count]")]
+    | Annotated[tuple[MemberPlan, ...], Field(min_length=1, max_length=_MOST_MEMBERS), Tag("[list]")],
+    Discriminator(_count_or_list),
+]
+
+
 class NetworkPlan(_Part):
     """The network."""
 
-    kind: Literal["concat", "weighted", "attention", "transformer"] = "attention"
+    kind: Kind = "attention"
     """How modalities meet: concat, weighted, attention or transformer. To serve one raw, see `models.raw`."""
-    width: Annotated[int, Field(gt=0, multiple_of=4)] = 128
+    width: Width = 128
     """Length of its tokens and of the embedding. Served embeddings have 128 numbers, whatever stands here."""
-    members: Annotated[int, Field(ge=1, le=16)] = 1
-    """So many are trained, from seeds that follow each other, and answer as one, by the mean of their probabilities."""
+    members: Members = 1
+    """So many are trained, from seeds that follow each other, and answer as one; or a list of networks that differ,
+    such as [{kind: concat}, {kind: transformer, width: 64}]: what one does not say is as in this section."""
+    rule: Literal["average", "vote"] = "average"
+    """How several answer as one: average of their probabilities, or vote, the share of them that tell a class."""
+    weights: tuple[Weight, ...] = ()
+    """How much each of several counts, in their order; empty: all alike."""
     dropout: Share = 0.3
     """Share of values that training zeroes."""
     pretrained: Path | None = None
@@ -83,15 +188,21 @@ class NetworkPlan(_Part):
     memory_s: Rate = 4.0
     """How far back items count at the start of training; it is learned from there."""
 
-    @field_validator("kind", mode="before")
-    @classmethod
-    def _not_raw(cls, kind: object) -> object:
-        if kind == "raw":
+    @property
+    def each(self) -> "tuple[NetworkPlan, ...]":
+        """The networks that are trained, each by itself."""
+        members = [MemberPlan()] * self.members if isinstance(self.members, int) else self.members
+        alone = self.model_copy(update={"members": 1, "rule": "average", "weights": ()})
+        return tuple(alone.model_copy(update=member.model_dump(exclude_none=True)) for member in members)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        count = self.members if isinstance(self.members, int) else len(self.members)
+        if self.weights and (len(self.weights) != count or not any(self.weights)):
             raise ValueError(
-                "raw is no kind that is trained by itself; train one of the others on embeddings, and serve it with "
-                "the encoders in the same graph by `models.raw` of the pipeline's settings"
+                f"weights are {list(self.weights)} for {count} members; give one for each, not all of them 0, or none"
             )
-        return kind
+        return self
 
 
 class LoopPlan(_Part):
@@ -139,7 +250,7 @@ class TrainingPlan(_Part):
     """Everything that `braid train` is told."""
 
     data: Path
-    """What to learn from: a set of windows (.npz), or a folder of recordings with labels.tsv."""
+    """What to learn from: windows (.npz), a folder of recordings with labels.tsv, or folders of sounds by class."""
     out: Path
     """Folder of the trained model, the reports and the checkpoints; a training that was interrupted goes on there."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -152,6 +263,8 @@ class TrainingPlan(_Part):
     """What is learned, by name: `event`, and further tasks of the data, such as `mood: {weight: 0.5}`."""
     recordings: RecordingPlan = RecordingPlan()
     """How a folder of recordings becomes windows; without meaning for a set of windows."""
+    encoders: EncodersPlan = EncodersPlan()
+    """How much of the encoders learns, too; only from a folder of recordings."""
     split: SplitPlan = SplitPlan()
     """Which recordings are held out. A recording is whole in one part."""
     network: NetworkPlan = NetworkPlan()
@@ -168,6 +281,11 @@ class TrainingPlan(_Part):
                 raise ValueError(f"{key} names {', '.join(values)}; name each once")
         if not self.modalities:
             raise ValueError(f"modalities is empty; name at least one of {', '.join(Modality)}")
+        if idle := [modality for modality in self.encoders.learning if modality not in self.modalities]:
+            raise ValueError(
+                f"encoders.{idle[0]}.transfer is {self.encoders.learning[idle[0]].transfer}, but modalities are "
+                f"{', '.join(self.modalities)}; add {idle[0]}, or leave its encoder frozen"
+            )
         if not self.tasks:
             raise ValueError(f"tasks is empty; name at least one, such as `{EVENT_TASK}: {{}}`")
         return self

@@ -84,8 +84,8 @@ def encode_recordings(
     names, starts_ms, labels = [], [], []
     packed: dict[Modality, list[tuple[npt.NDArray[np.float32], ...]]] = {modality: [] for modality in Modality}
     for number, recording in enumerate(folder.recordings, start=1):
-        name = recording.path.relative_to(folder.path).as_posix()
-        told(f"encoding {name} ({number}/{len(folder.recordings)})")
+        name = folder.name_of(recording)
+        told(f"encoding {recording.path.relative_to(folder.path).as_posix()} ({number}/{len(folder.recordings)})")
         items = _encode(read(recording.path), encoder)
         for start_ms in range(0, max(1, recording.duration_ms - plan.size_ms + 1), plan.hop_ms):
             window_ms = (start_ms, start_ms + plan.size_ms)

@@ -7,7 +7,11 @@ from pathlib import Path
 import torch
 from torch.utils.data import TensorDataset
 
+<<<<<<< HEAD
 from processors.models.evaluation.model_report import JudgedWindows
+=======
+from processors.modality import Modality
+>>>>>>> datasets
 from processors.models.fusion import (
     ENSEMBLE_KIND,
     Ensemble,
@@ -26,7 +30,6 @@ from processors.models.training.learner import PlannedLearner
 from processors.models.training.plan import TrainingPlan
 from processors.models.training.reporting import TrainingReport, gather_facts, write_reports
 from processors.models.training.selection import refuse_unlearnable, select
-from processors.models.training.split import split_by_recording
 
 __all__ = ["Trained", "train"]
 
@@ -37,10 +40,12 @@ class Trained:
 
     Attributes:
         weights: file of the model.
+        encoders: folders of the encoders that were tuned, by modality.
         report: how good it is.
     """
 
     weights: Path
+    encoders: Mapping[Modality, Path]
     report: TrainingReport
 
 
@@ -59,51 +64,55 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
         DatasetError: the data cannot be read, or something in it cannot be learned.
         ModelError: the folder holds a training of something else, or the encoders are not there.
     """
-    data = load_data(plan, tools, told)
+    data = load_data(plan, tools, told, is_shown=is_shown)
     where = str(plan.data)
     selection = select(data.windows, plan, where)
     shape = selection.shape(plan)
-    split = split_by_recording(
-        selection.recordings,
-        selection.shown,
-        validation_share=plan.split.validation_share,
-        test_share=plan.split.test_share,
-        seed=plan.seed,
-    )
-    parts = {name: selection.examples.take(split.rows(name, selection.recordings)) for name in split.named}
+    split = selection.split(plan)
+    parts = selection.parts(split)
     refuse_unlearnable(parts, shape, where)
     data.folder.claim()
-    told(f"training {plan.network.kind} on {len(parts['training'])} windows of {len(split.training)} recordings")
     members = []
-    for number, own_plan in enumerate(_plan_members(plan)):
-        if plan.network.members > 1:
-            told(f"member {number + 1} of {plan.network.members}")
-        checkpoints = data.folder.checkpoints / str(number) if plan.network.members > 1 else data.folder.checkpoints
-        members.append(
-            _fit(_begin(own_plan, shape, parts["training"], told), own_plan, parts, checkpoints, is_shown=is_shown)
-        )
+    plans = _plan_members(plan)
+    learned_from = f"on {len(parts['training'])} windows of {len(split.training)} recordings"
+    for number, own_plan in enumerate(plans):
+        which = f" (member {number + 1} of {len(plans)})" if len(plans) > 1 else ""
+        told(f"training {own_plan.network.kind}{which} {learned_from}")
+        checkpoints = data.folder.checkpoints / str(number) if which else data.folder.checkpoints
+        model = _begin(own_plan, selection.shape(own_plan), parts["training"], told)
+        members.append(_fit(model, own_plan, parts, checkpoints, is_shown=is_shown))
     told("calibrating and judging")
     trained = _finish(plan, members, parts["validation"])
     part = data.folder.weights.with_suffix(".part")
     save_trained(trained, part)
     part.replace(data.folder.weights)
     facts = gather_facts(plan, data, split, parts, trained)
+<<<<<<< HEAD
     rows = split.rows("test", selection.recordings)
     test = JudgedWindows(parts["test"], selection.recordings[rows], data.windows.starts_ms[rows], data.source)
     return Trained(data.folder.weights, write_reports(data, trained, test, facts))
+=======
+    encoders = {modality: data.folder.encoder(modality) for modality in data.encoders}
+    return Trained(data.folder.weights, encoders, write_reports(data, trained, parts["test"], facts))
+>>>>>>> datasets
 
 
 def _plan_members(plan: TrainingPlan) -> list[TrainingPlan]:
-    return [plan.model_copy(update={"seed": plan.seed + number}) for number in range(plan.network.members)]
+    return [
+        plan.model_copy(update={"seed": plan.seed + number, "network": network})
+        for number, network in enumerate(plan.network.each)
+    ]
 
 
 def _finish(plan: TrainingPlan, members: Sequence[FusionModel], validation: Examples) -> TrainedFusion:
     """Calibrate each member, join them, and choose thresholds for what they say together."""
     for member in members:
         _calibrate(member, validation)
-    model = members[0] if len(members) == 1 else Ensemble(members).eval()
+    network = plan.network
+    is_one = len(members) == 1
+    model = members[0] if is_one else Ensemble(members, network.rule, network.weights or None).eval()
     thresholds = choose_thresholds(judge(model, validation), validation.labels.numpy(), model.shape)
-    return TrainedFusion(plan.network.kind if len(members) == 1 else ENSEMBLE_KIND, model, thresholds)
+    return TrainedFusion(network.each[0].kind if is_one else ENSEMBLE_KIND, model, thresholds)
 
 
 def _begin(plan: TrainingPlan, shape: FusionShape, training: Examples, told: Told) -> FusionModel:

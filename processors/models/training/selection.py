@@ -14,6 +14,7 @@ from processors.models.fusion import FusionShape, Task
 from processors.models.spec import CONTRIBUTION_ORDER
 from processors.models.training.examples import Examples
 from processors.models.training.plan import EVENT_TASK, TrainingPlan
+from processors.models.training.split import Split, split_by_recording
 
 __all__ = ["Selection", "refuse_mixed_labels", "refuse_unlearnable", "select"]
 
@@ -42,6 +43,24 @@ class Selection:
         """Bool [N, 2 C + M]: which classes are known to happen, which are known not to, which modalities there are."""
         present = torch.stack([(weight > 0).any(dim=1) for weight in self.examples.inputs[2::3]], dim=1)
         return np.concatenate([self.labels == 1, self.labels == 0, present.numpy()], axis=1)
+
+    def split(self, plan: TrainingPlan) -> Split:
+        """Which recordings are learned from, and which are held out.
+
+        Raises:
+            DatasetError: there are fewer than three.
+        """
+        return split_by_recording(
+            self.recordings,
+            self.shown,
+            validation_share=plan.split.validation_share,
+            test_share=plan.split.test_share,
+            seed=plan.seed,
+        )
+
+    def parts(self, split: Split) -> dict[str, Examples]:
+        """The windows of each part."""
+        return {name: self.examples.take(split.rows(name, self.recordings)) for name in split.named}
 
     def shape(self, plan: TrainingPlan) -> FusionShape:
         """Of the model that learns from them."""

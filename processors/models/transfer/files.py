@@ -27,7 +27,8 @@ def save_tuned(tuned: TunedEncoder, path: Path) -> None:
         name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
         for name, tensor in tuned.changed_tensors().items()
     }
-    path.write_bytes(save(tensors, metadata={"format": "pt", _KEY: json.dumps(asdict(tuned.transfer))}))
+    # One entry only: safetensors writes several in any order, and the same weights should be the same bytes.
+    path.write_bytes(save(tensors, metadata={_KEY: json.dumps(asdict(tuned.transfer))}))
 
 
 def load_tuned(encoder: nn.Module, path: Path) -> None:

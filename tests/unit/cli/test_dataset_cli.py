@@ -1,10 +1,13 @@
 import json
 import wave
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from processors.datasets.recordings import TimedEvent, write_labels
+from processors.datasets.windows import TaskLabels, WindowItems, WindowSet, write_windows
+from processors.modality import Modality
 from streams.cli.app import command_line
 from streams.errors import ConfigurationError
 
@@ -27,13 +30,16 @@ def check(*arguments):
 
 def test_what_a_folder_holds_is_counted(folder):
     assert json.loads(check(folder, "--json").stdout) == {
+        "format": "recordings",
         "recordings": 2,
         "without_events": 1,
         "minutes": 0.1,
         "with_modality": {"audio": 2},
         "events": {"crash": 2},
     }
-    assert check(folder).stdout == "2 recordings, 0.1 minutes, 1 without events\n2 with audio\n  crash: 2 events\n"
+    assert check(folder).stdout == (
+        "recordings: 2 recordings, 1 without events, 0.1 minutes, (audio 2) with modality\n  crash: 2\n"
+    )
 
 
 def test_a_fault_is_a_configuration_error(folder):
@@ -80,3 +86,86 @@ def test_a_fault_leaves_the_table_as_it_was(folder):
 
 def test_a_delimiter_is_one_character(folder):
     assert convert(folder, "--delimiter", ";;", "--replace").exit_code == 2
+
+
+@pytest.fixture
+def sounds(folder, tmp_path_factory):
+    """Two class folders of one sound each, of three seconds."""
+    path = tmp_path_factory.mktemp("sounds")
+    for name in ("rain", "dog_bark"):
+        (path / name).mkdir()
+        (path / name / "1-17-A.wav").write_bytes((folder / "gate.wav").read_bytes())
+    return path
+
+
+def test_class_folders_are_counted_and_become_a_table_of_the_same(sounds):
+    before = json.loads(check(sounds, "--json").stdout)
+    assert before == {
+        "format": "sounds",
+        "recordings": 2,
+        "without_events": 0,
+        "minutes": 0.1,
+        "with_modality": {"audio": 2},
+        "events": {"dog_bark": 1, "rain": 1},
+    }
+    assert "2 events in 2 recordings" in convert(sounds, "--class-folders").stdout
+    table = (sounds / "labels.tsv").read_text(encoding="utf-8").splitlines()
+    assert table[1:] == ["dog_bark/1-17-A.wav\t0.0\t3.0\tdog_bark", "rain/1-17-A.wav\t0.0\t3.0\train"]
+    assert json.loads(check(sounds, "--json").stdout) == {**before, "format": "recordings"}
+
+
+def test_two_sources_of_labels_are_one_too_many(sounds):
+    assert convert(sounds, "--class-folders", "--csv", sounds / "a.csv").exit_code == 2
+
+
+def test_a_file_that_is_no_sound_is_named(sounds):
+    (sounds / "rain" / "hiss.wav").write_bytes(b"nothing")
+    with pytest.raises(ConfigurationError, match=r"rain/hiss\.wav cannot be read as a recording"):
+        check(sounds)
+
+
+def test_what_has_no_known_form_is_told_which_there_are(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"holds neither labels\.tsv nor folders by class; expected"):
+        check(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"gone\.npz: no such file"):
+        check(tmp_path / "gone.npz")
+    np.savez(tmp_path / "other.npz", numbers=np.zeros(3))
+    with pytest.raises(ConfigurationError, match=r"neither windows .* nor sequences .*; the file holds `numbers`"):
+        check(tmp_path / "other.npz")
+
+
+def test_features_of_every_form_are_counted(tmp_path):
+    ones = np.ones((3, 2), np.float32)
+    windows = WindowSet(
+        classes=("crash", "alarm"),
+        recordings=np.array(["a", "a", "b"]),
+        starts_ms=np.arange(3),
+        labels=np.array([[1, 0], [0, np.nan], [1, 1]], np.float32),
+        modalities={
+            Modality.AUDIO: WindowItems(np.ones((3, 2, 4), np.float32), ones, np.float32([[1, 0], [0, 0], [1, 1]]))
+        },
+        tasks={"mood": TaskLabels(("calm", "upset"), np.eye(2, dtype=np.float32)[[0, 1, 0]])},
+    )
+    write_windows(windows, tmp_path / "windows.npz")
+    assert json.loads(check(tmp_path / "windows.npz", "--json").stdout) == {
+        "format": "windows",
+        "windows": 3,
+        "recordings": 2,
+        "unknown_labels": 1,
+        "with_modality": {"audio": 2},
+        "tasks": {"mood": ["calm", "upset"]},
+        "events": {"crash": 2, "alarm": 1},
+    }
+    with pytest.raises(ConfigurationError, match=r"no example of the class 'fire'; it has crash, alarm"):
+        check(tmp_path / "windows.npz", "--class", "fire")
+    items = {name: np.ones((4, 5)) for name in ("text", "audio", "video")}
+    np.savez(tmp_path / "utterances.npz", y=[0, 1, 1, 1], vid=["a", "a", "b", "b"], utt=[0, 1, 0, 1], **items)
+    found = json.loads(check(tmp_path / "utterances.npz", "--json").stdout)
+    assert (found["format"], found["utterances"], found["events"]) == ("utterances", 4, {"negative": 1, "positive": 3})
+    parts = {f"{name}_{part}": np.ones((2, 3, 5)) for name in ("text", "audio", "video") for part in ("train", "valid")}
+    np.savez(tmp_path / "sequences.npz", y_train=[1, 5], y_valid=[5, 5], **parts)
+    found = json.loads(check(tmp_path / "sequences.npz", "--json").stdout)
+    assert (found["sequences"], found["events"]) == ({"train": 2, "valid": 2}, {"negative": 1, "positive": 3})
+    np.savez(tmp_path / "bad.npz", y=[0, 7], vid=["a", "a"], utt=[0, 1], **items)
+    with pytest.raises(ConfigurationError, match=r"bad\.npz: `y` row 1 is 7"):
+        check(tmp_path / "bad.npz")

@@ -1,9 +1,12 @@
 """`braid train`: killed and started again it ends with the same model; its output and its refusals."""
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
 from processors.datasets.windows import WindowItems, WindowSet, write_windows
@@ -120,7 +124,47 @@ def test_data_is_given_or_comes_from_the_store(write):
     assert "the windows come from the store; leave out one of both" in str(done.exception)
 
 
+<<<<<<< HEAD
 def test_what_chooses_stored_windows_is_refused_without_them(write):
     done = run(write("both"), "--limit", 5)
     assert done.exit_code == 2
     assert "give --from-store, too" in " ".join(done.stderr.replace("│", "").split())
+=======
+def test_tensorboard_is_told_the_losses_of_every_step_and_pass(write):
+    path = write("out", loop={"epochs": 3, "batch_size": 16, "patience": None})
+    assert run(path).exit_code == 0
+    events = EventAccumulator(str(path.with_suffix("") / "checkpoints"))
+    events.Reload()
+    losses = {name: [event.value for event in events.Scalars(name)] for name in ("training_loss", "validation_loss")}
+    assert len(losses["training_loss"]) == 3 * 3  # 40 windows of 4 recordings
+    assert len(losses["validation_loss"]) == 3
+    assert losses["training_loss"][-1] < losses["training_loss"][0]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_progress_is_shown_on_a_terminal_alone(write, is_terminal):
+    path = write("out", loop={"epochs": 1})
+    command = [sys.executable, "-m", "streams.cli", "train", str(path)]
+    ours, theirs = pty.openpty() if is_terminal else os.pipe()
+    if is_terminal:
+        termios.tcsetwinsize(theirs, (40, 120))
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        said = _read_all(ours)
+    assert process.returncode == 0, said
+    assert "train:" in said
+    assert ("Epoch 0" in said) == is_terminal
+
+
+def _read_all(descriptor):
+    """What is written until nobody holds the other end any more."""
+    parts = []
+    try:
+        while part := os.read(descriptor, 65_536):
+            parts.append(part)
+    except OSError:  # how the end of a terminal shows
+        pass
+    finally:
+        os.close(descriptor)
+    return b"".join(parts).decode(errors="replace")
+>>>>>>> datasets

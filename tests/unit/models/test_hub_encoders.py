@@ -165,7 +165,9 @@ def test_the_text_of_a_pair_is_read_as_the_library_reads_it(checkpoint, kind: st
     assert got.shape == (2, encoder.dim)
 
 
-@pytest.mark.parametrize(("kind", "name"), [("bert", "BertModel"), ("roberta", "RobertaModel")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("bert", "BertModel"), ("roberta", "RobertaModel"), ("xlm_roberta", "XLMRobertaModel")]
+)
 def test_sentences_are_the_mean_of_their_tokens(checkpoint, kind: str, name: str) -> None:
     folder = checkpoint(kind)
     encoder = load_encoder(str(folder), TRANSCRIPT)

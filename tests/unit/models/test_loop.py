@@ -42,12 +42,15 @@ class Line(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=self._rate)
 
 
-def train(folder, *, ends_at=None, width=4, rate=0.02, seed=5, epochs=EPOCHS, patience=None, examples=None):
+def train(
+    folder, *, ends_at=None, width=4, rate=0.02, seed=5, epochs=EPOCHS, patience=None, examples=None, is_shown=False
+):
     torch.manual_seed(seed)
     line = Line(ends_at=ends_at, width=width, rate=rate)
     xs = torch.linspace(-1, 1, 32)[:, None] if examples is None else examples
     data = TensorDataset(xs, 3 * xs)
-    fit(line, data, data, LoopSettings(folder=folder, epochs=epochs, batch_size=8, seed=seed, patience=patience))
+    settings = LoopSettings(folder=folder, epochs=epochs, batch_size=8, seed=seed, patience=patience, is_shown=is_shown)
+    fit(line, data, data, settings)
     return line
 
 
@@ -95,3 +98,10 @@ def test_checkpoints_of_another_network_are_refused(tmp_path):
     train(tmp_path, epochs=1)
     with pytest.raises(ModelError, match="name another folder"):
         train(tmp_path, width=8)
+
+
+@pytest.mark.parametrize("is_shown", [False, True])
+def test_a_progress_bar_is_drawn_where_it_is_wanted_alone(tmp_path, capsys, is_shown):
+    train(tmp_path, epochs=1, is_shown=is_shown)
+    said = capsys.readouterr()
+    assert ("4/4" in said.out + said.err) == is_shown

@@ -97,6 +97,13 @@ def write_roberta(folder: Path) -> None:
     write_tokenizer(folder)
 
 
+def write_xlm_roberta(folder: Path) -> None:
+    _seed()
+    config = transformers.XLMRobertaConfig(**_TRANSFORMER, vocab_size=VOCABULARY, max_position_embeddings=66)
+    _spread(transformers.XLMRobertaModel(config, add_pooling_layer=False)).save_pretrained(folder)
+    write_tokenizer(folder)
+
+
 def write_tokenizer(folder: Path) -> None:
     """Words of a short list, whole, between a start and an end, as CLIP's tokenizer places them."""
     ids = {word: 4 + index for index, word in enumerate(_WORDS)}
@@ -117,6 +124,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "clap": write_clap,
     "bert": write_bert,
     "roberta": write_roberta,
+    "xlm_roberta": write_xlm_roberta,
 }
 
 

@@ -1,5 +1,6 @@
 """The configuration of a training: what a fault says, and an example that is the tree itself."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,14 @@ def test_every_fault_is_reported_at_once_with_its_line_and_the_mend(write):
         ("network: {width: 30}", "multiple of 4"),
         ("network: {kind: raw}", "raw is no kind that is trained by itself; .*`models.raw`"),
         ("loop: {learning_rate: .nan}", "got nan"),
+        ("network: {members: 0}", r"network\.members: got 0; .*greater than or equal to 1"),
+        ("network: {members: []}", r"network\.members: got \[\]; .*at least 1 item"),
+        ("network: {members: [{kind: raw}]}", r"network\.members\.0\.kind: got 'raw'; raw is no kind that is trained"),
+        ("network: {members: [{}, {knd: concat}]}", r"network\.members\.1\.knd: no such setting; did you mean kind\?"),
+        ("network: {members: 2, rule: mean}", r"network\.rule: got 'mean'; input should be 'average' or 'vote'"),
+        ("network: {members: 2, weights: [1]}", r"weights are \[1\.0\] for 2 members; give one for each"),
+        ("network: {members: [{}, {}], weights: [0, 0]}", r"weights are \[0\.0, 0\.0\] for 2 members; .*not all"),
+        ("network: {members: 2, weights: [1, -1]}", "greater than or equal to 0"),
     ],
 )
 def test_values_that_do_not_fit_are_refused(write, text, said):
@@ -69,3 +78,25 @@ def test_only_events_may_happen_together_unless_it_is_said():
     tasks = {"event": {}, "mood": {}, "tags": {"is_exclusive": False}}
     plan = TrainingPlan(data=Path("a"), out=Path("b"), tasks=tasks)
     assert [plan.is_exclusive(task) for task in tasks] == [False, True, False]
+
+
+def test_the_several_networks_of_the_page_are_read(write):
+    page = (Path(__file__).parents[3] / "docs/how-to/train.md").read_text(encoding="utf-8")
+    text = next(block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "members" in block)
+    network = load_plan(write(text)).network
+    assert [(each.kind, each.width) for each in network.each] == [
+        ("concat", 128),
+        ("attention", 64),
+        ("transformer", 128),
+    ]
+    assert (network.rule, network.weights) == ("average", (1, 1, 2))
+
+
+def test_members_are_as_the_section_around_them_where_they_do_not_say_otherwise(write):
+    text = "data: a\nout: b\nnetwork: {kind: concat, width: 16, members: [{}, {kind: attention, width: 64}]}\n"
+    network = load_plan(write(text)).network
+    assert [(each.kind, each.width, each.dropout) for each in network.each] == [
+        ("concat", 16, 0.3),
+        ("attention", 64, 0.3),
+    ]
+    assert [each.members for each in network.each] == [1, 1]

@@ -10,12 +10,14 @@ import torch
 from processors.datasets.windows import write_windows
 from processors.errors import DatasetError, ModelError
 from processors.modality import Modality
-from processors.models.fusion import ENSEMBLE_KIND, load_trained
+from processors.models.fusion import ENSEMBLE_KIND, FUSION_KINDS, ServedFusion, load_trained
 from processors.models.fusion.served import facts_of
 from processors.models.training.data import RecordingTools
 from processors.models.training.examples import judge
 from processors.models.training.run import train
 from processors.models.training.selection import select
+
+DIMS = {Modality.VIDEO: 6, Modality.AUDIO: 5, Modality.TRANSCRIPT: 4}
 
 
 def unneeded(*_):
@@ -86,6 +88,30 @@ def test_members_of_an_ensemble_differ_and_answer_as_one(windows, plan, run):
     assert json.loads((wanted.out / "report.json").read_text())["tasks"]["event"]["macro_f1"] > 0.9
     again = run(windows(), plan(network={"members": 2}, loop={"epochs": 4}, out=wanted.out.with_name("again"))).weights
     assert again.read_bytes() == weights.read_bytes()
+
+
+def test_members_of_different_kinds_vote_by_weight_also_from_the_file(windows, plan, run):
+    members = [{"kind": "concat"}, {"kind": "attention", "width": 24}, {"kind": "weighted"}]
+    network = {"members": members, "rule": "vote", "weights": [2, 1, 1]}
+    made, wanted = windows(), plan(network=network, loop={"epochs": 4})
+    told = []
+    weights = run(made, wanted, told.append).weights
+    trained = load_trained(weights)
+    assert [type(each) for each in trained.model.models] == [FUSION_KINDS[each["kind"]] for each in members]
+    assert [each.shape.width for each in trained.model.models] == [16, 24, 16]
+    assert trained.model.rule == "vote"
+    assert trained.model.weights.tolist() == [0.5, 0.25, 0.25]
+    stated = judge(trained.model, select(made, wanted, "set.npz").examples)
+    assert set(np.unique(stated)) <= {0, 0.25, 0.5, 0.75, 1}
+    assert json.loads((wanted.out / "report.json").read_text())["tasks"]["event"]["macro_f1"] > 0.9
+    assert any("training attention (member 2 of 3)" in step for step in told)
+    served = facts_of(trained, DIMS, weights)
+    assert served.thresholds == trained.thresholds
+    assert ServedFusion(trained.model)(*_served_inputs()).probabilities.shape == (2, 2)
+
+
+def _served_inputs():
+    return [part for dim in DIMS.values() for part in (torch.ones(2, 3, dim), torch.zeros(2, 3), torch.ones(2, 3))]
 
 
 def test_test_recordings_decide_nothing(windows, plan, run):
