@@ -80,19 +80,10 @@ def train(
         encoders = {modality.value: str(path) for modality, path in trained.encoders.items()}
         typer.echo(json.dumps({"fusion": str(trained.weights), "encoders": encoders, **trained.report.document}))
         return
-<<<<<<< HEAD
     print_markdown(trained.report.markdown)
-    console.print(
-        f"train: {trained.weights} is ready. To serve it, set `models.fusion_file: {trained.weights}` and run "
-        "`braid models build`"
-=======
-    Console().print(Markdown(trained.report.markdown))
     lines = [f"models.fusion_file: {trained.weights}"]
     lines += [f"models.encoders.{modality}: {path}" for modality, path in trained.encoders.items()]
     console.print(
         f"train: {trained.weights} is ready. To serve it, set {' and '.join(f'`{line}`' for line in lines)} and run "
-        "`braid models build`",
-        soft_wrap=True,
-        highlight=False,
->>>>>>> datasets
+        "`braid models build`"
     )

@@ -1,13 +1,10 @@
 """The windows of a training, from a file of them or from recordings, and the folder that they belong to."""
 
 import hashlib
-<<<<<<< HEAD
 from collections.abc import Callable, Mapping, Sequence
-=======
-from collections.abc import Callable, Mapping
->>>>>>> datasets
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,20 +13,13 @@ import numpy.typing as npt
 from processors.datasets.class_folders import read_data_folder
 from processors.datasets.recordings import LABELS_NAME, RecordingFolder
 from processors.datasets.windows import WindowSet, read_windows, write_windows
-<<<<<<< HEAD
-from processors.errors import ModelError
-from processors.modality import Modality
-from processors.models.evaluation.model_report import LabelledRecordings
-from processors.models.training.folder import DIGEST_SUFFIX, RunFolder
-from processors.models.training.plan import RecordingPlan, TrainingPlan
-=======
 from processors.errors import DatasetError, ModelError
 from processors.modality import Modality
+from processors.models.evaluation.model_report import LabelledRecordings
 from processors.models.hub.checkpoint import find_checkpoint
 from processors.models.training.encoder_tuning import tune_encoders
-from processors.models.training.folder import RunFolder
-from processors.models.training.plan import TrainingPlan
->>>>>>> datasets
+from processors.models.training.folder import DIGEST_SUFFIX, RunFolder
+from processors.models.training.plan import RecordingPlan, TrainingPlan
 from processors.models.training.recordings import ItemEncoder, ItemReader, digest_models, encode_recordings
 from processors.models.training.selection import refuse_unlearnable, select
 from processors.models.training.tuned_encoder import PartlyTuned
@@ -61,21 +51,15 @@ class TrainingData:
         windows: all of them.
         sha256: of the file, or of table, media and subtitles of the recordings.
         folder: of this training.
-<<<<<<< HEAD
         source: the recordings; None of a file of windows.
-=======
         encoders: modality -> what is told of the encoder that was tuned.
->>>>>>> datasets
     """
 
     windows: WindowSet
     sha256: str
     folder: RunFolder
-<<<<<<< HEAD
     source: LabelledRecordings | None = None
-=======
-    encoders: Mapping[Modality, Mapping[str, Any]]
->>>>>>> datasets
+    encoders: Mapping[Modality, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told, *, is_shown: bool = False) -> TrainingData:
@@ -88,10 +72,30 @@ def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told, *, is_shown
     learning = plan.encoders.learning
     claim = {"configuration": plan.model_dump(mode="json", exclude={"out"}), **_digest_pretrained(plan)}
     if not plan.data.is_dir():
-<<<<<<< HEAD
+        if learning and plan.data.exists():
+            modality, own = next(iter(learning.items()))
+            raise DatasetError(
+                f"{plan.data}: encoders.{modality}.transfer is {own.transfer}, but windows hold embeddings, from which "
+                "no encoder can learn; name a folder of recordings, or leave it frozen"
+            )
         return load_windows(plan.data, plan.out, claim)
-    recordings = read_recordings(plan.data, plan.classes or None, plan.modalities)
-    return load_recordings(recordings, plan.recordings, plan.modalities, plan.out, claim, tools, told)
+    recordings = read_data_folder(plan.data, plan.classes or None, plan.modalities)
+    if not learning:
+        return load_recordings(recordings, plan.recordings, plan.modalities, plan.out, claim, tools, told)
+
+    def tune(folder: RunFolder, encoder: ItemEncoder) -> ItemEncoder:
+        _tune(plan, recordings, folder, tools, told, is_shown=is_shown)
+        return PartlyTuned(encoder, {modality: folder.encoder(modality) for modality in learning})
+
+    made_with = {
+        "encoders": plan.encoders.model_dump(mode="json"),
+        "split": {"seed": plan.seed, **plan.split.model_dump(mode="json")},
+    }
+    data = load_recordings(
+        recordings, plan.recordings, plan.modalities, plan.out, claim, tools, told, tune=tune, made_with=made_with
+    )
+    tuned = {modality: find_checkpoint(str(data.folder.encoder(modality))).config for modality in learning}
+    return replace(data, encoders=tuned)
 
 
 def load_recordings(
@@ -102,6 +106,9 @@ def load_recordings(
     claim: Mapping[str, Any],
     tools: RecordingTools,
     told: Told,
+    *,
+    tune: Callable[[RunFolder, ItemEncoder], ItemEncoder] | None = None,
+    made_with: Mapping[str, Any] = MappingProxyType({}),
 ) -> TrainingData:
     """Encode recordings for a training, once.
 
@@ -113,6 +120,8 @@ def load_recordings(
         claim: what else the training is made of.
         tools: for recordings.
         told: is told which recording is next.
+        tune: makes another encoder of the one that was opened, before it encodes.
+        made_with: what the encoding depends on besides.
 
     Raises:
         DatasetError: a recording cannot be read.
@@ -121,46 +130,21 @@ def load_recordings(
     digest = _digest(recordings)
     made_of = {
         "recordings": cutting.model_dump(mode="json", exclude={"models"}),
-=======
-        if learning and plan.data.exists():
-            modality, own = next(iter(learning.items()))
-            raise DatasetError(
-                f"{plan.data}: encoders.{modality}.transfer is {own.transfer}, but windows hold embeddings, from which "
-                "no encoder can learn; name a folder of recordings, or leave it frozen"
-            )
-        windows = read_windows(plan.data)
-        digest = hashlib.sha256(plan.data.read_bytes()).hexdigest()
-        return TrainingData(windows, digest, RunFolder(plan.out, claim | {"data_sha256": digest}), {})
-    recordings = read_data_folder(plan.data, plan.classes or None, plan.modalities)
-    digest = _digest(recordings)
-    made_of: dict[str, Any] = {
-        "recordings": plan.recordings.model_dump(mode="json", exclude={"models"}),
->>>>>>> datasets
         "classes": recordings.classes,
         "modalities": modalities,
         f"data{DIGEST_SUFFIX}": digest,
         f"models{DIGEST_SUFFIX}": digest_models(cutting.models),
     }
-<<<<<<< HEAD
+    made_of |= made_with
     folder = RunFolder(out, {**claim, **made_of})
     if not folder.holds_windows(made_of):
         encoder = tools.open_encoder(cutting.models)
-=======
-    if learning:
-        made_of["encoders"] = plan.encoders.model_dump(mode="json")
-        made_of["split"] = {"seed": plan.seed, **plan.split.model_dump(mode="json")}
-    folder = RunFolder(plan.out, claim | made_of)
-    if not folder.holds_windows(made_of):
-        encoder = tools.open_encoder(plan.recordings.models)
-        if learning:
-            _tune(plan, recordings, folder, tools, told, is_shown=is_shown)
-            encoder = PartlyTuned(encoder, {modality: folder.encoder(modality) for modality in learning})
->>>>>>> datasets
+        if tune is not None:
+            encoder = tune(folder, encoder)
         part = folder.path / "part.npz"
         write_windows(encode_recordings(recordings, cutting, encoder, tools.read, told), part)
         folder.keep_windows(part, made_of)
     # Always as they were written, rounded to float16: training that goes on sees what it saw before.
-<<<<<<< HEAD
     return TrainingData(read_windows(folder.windows), digest, folder, LabelledRecordings(recordings, cutting))
 
 
@@ -179,9 +163,6 @@ def load_windows(data: Path, out: Path, claim: Mapping[str, Any]) -> TrainingDat
     windows = read_windows(data)
     digest = hashlib.sha256(data.read_bytes()).hexdigest()
     return TrainingData(windows, digest, RunFolder(out, {**claim, f"data{DIGEST_SUFFIX}": digest}))
-=======
-    tuned = {modality: find_checkpoint(str(folder.encoder(modality))).config for modality in learning}
-    return TrainingData(read_windows(folder.windows), digest, folder, tuned)
 
 
 def _tune(
@@ -218,7 +199,6 @@ class _Outline:
     def encode_lines(self, lines: list[str]) -> npt.NDArray[np.float32]:
         """Float32 [N, 1]."""
         return np.zeros((len(lines), 1), np.float32)
->>>>>>> datasets
 
 
 def _digest_pretrained(plan: TrainingPlan) -> dict[str, str]:
@@ -243,14 +223,9 @@ def _digest(recordings: RecordingFolder) -> str:
         for path in recording.path.parent.iterdir()
         if path.is_file() and path.stem == recording.path.stem
     }
-    table = (folder / LABELS_NAME,) if recordings.is_labelled else ()
+    table = [folder / LABELS_NAME] if recordings.is_labelled and (folder / LABELS_NAME).exists() else []
     digest = hashlib.sha256()
-<<<<<<< HEAD
     for path in (*table, *sorted(media)):
-=======
-    table = folder / LABELS_NAME
-    for path in (*([table] if table.exists() else []), *sorted(media)):
->>>>>>> datasets
         digest.update(f"{path.relative_to(folder)}\0".encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

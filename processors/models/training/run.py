@@ -7,11 +7,8 @@ from pathlib import Path
 import torch
 from torch.utils.data import TensorDataset
 
-<<<<<<< HEAD
-from processors.models.evaluation.model_report import JudgedWindows
-=======
 from processors.modality import Modality
->>>>>>> datasets
+from processors.models.evaluation.model_report import JudgedWindows
 from processors.models.fusion import (
     ENSEMBLE_KIND,
     Ensemble,
@@ -87,14 +84,10 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
     save_trained(trained, part)
     part.replace(data.folder.weights)
     facts = gather_facts(plan, data, split, parts, trained)
-<<<<<<< HEAD
     rows = split.rows("test", selection.recordings)
     test = JudgedWindows(parts["test"], selection.recordings[rows], data.windows.starts_ms[rows], data.source)
-    return Trained(data.folder.weights, write_reports(data, trained, test, facts))
-=======
     encoders = {modality: data.folder.encoder(modality) for modality in data.encoders}
-    return Trained(data.folder.weights, encoders, write_reports(data, trained, parts["test"], facts))
->>>>>>> datasets
+    return Trained(data.folder.weights, encoders, write_reports(data, trained, test, facts))
 
 
 def _plan_members(plan: TrainingPlan) -> list[TrainingPlan]:

@@ -124,12 +124,12 @@ def test_data_is_given_or_comes_from_the_store(write):
     assert "the windows come from the store; leave out one of both" in str(done.exception)
 
 
-<<<<<<< HEAD
 def test_what_chooses_stored_windows_is_refused_without_them(write):
     done = run(write("both"), "--limit", 5)
     assert done.exit_code == 2
     assert "give --from-store, too" in " ".join(done.stderr.replace("│", "").split())
-=======
+
+
 def test_tensorboard_is_told_the_losses_of_every_step_and_pass(write):
     path = write("out", loop={"epochs": 3, "batch_size": 16, "patience": None})
     assert run(path).exit_code == 0
@@ -167,4 +167,3 @@ def _read_all(descriptor):
     finally:
         os.close(descriptor)
     return b"".join(parts).decode(errors="replace")
->>>>>>> datasets

@@ -1,14 +1,6 @@
 import shutil
-<<<<<<< HEAD
 import wave
 from fractions import Fraction
-=======
-
-import numpy as np
-import onnx
-import pytest
-from onnx import TensorProto, helper, numpy_helper
->>>>>>> datasets
 
 import av
 import numpy as np
@@ -117,7 +109,6 @@ def repository(tmp_path):
     skeleton = render_skeleton()
     (tokenizer.parents[1] / "config.pbtxt").write_text(skeleton["text_tokenizer/config.pbtxt"])
     return tmp_path / "models"
-<<<<<<< HEAD
 
 
 @pytest.fixture
@@ -146,5 +137,3 @@ def yard(tmp_path):
     crash = [TimedEvent("crash", 2000, 4000)]
     write_labels(path, dict.fromkeys(("gate.wav", "door.wav", "roof.wav", "film.mp4"), crash))
     return path
-=======
->>>>>>> datasets

@@ -36,7 +36,7 @@ from processors.models.training.recordings import RecordedItem
 from processors.models.training.run import train
 from processors.models.transfer import KINDS, Transfer, TunedEncoder
 from processors.video import decode_frame
-from streams.cli.train import read_recorded_items
+from streams.cli.recordings import make_tools
 
 SECONDS = 6
 RATE_HZ = 16_000
@@ -127,7 +127,7 @@ def plan(tmp_path, yard, kept, repository):
 
 
 def run(plan, told=lambda _step: None):
-    tools = RecordingTools(lambda path: read_recorded_items(path, plan), lambda _path: Frozen())
+    tools = RecordingTools(make_tools(plan.recordings.fps, plan.modalities).read, lambda _path: Frozen())
     return train(plan, tools, told=told)
 
 
@@ -150,7 +150,7 @@ def test_encoders_learn_and_the_network_learns_from_what_they_became(plan, kept,
     row = int(np.flatnonzero(windows.recordings == film)[1])
     frame = next(
         item.payload
-        for item in read_recorded_items(yard / film, wanted)
+        for item in make_tools(wanted.recordings.fps, wanted.modalities).read(yard / film)
         if item.start_ms == windows.starts_ms[row] and item.modality is Modality.VIDEO
     )
     tuned, before = (

@@ -1,5 +1,7 @@
 """Labelled recordings to windows: the real reader and the real encoder, on media and graphs that the tests write."""
 
+import shutil
+
 import numpy as np
 import pytest
 from transformers import AutoTokenizer
@@ -84,37 +86,6 @@ def test_items_stand_in_every_window_that_they_belong_to(tmp_path):
     assert words.items[0, 0, 0] == len("hello")
 
 
-<<<<<<< HEAD
-=======
-@pytest.fixture
-def yard(tmp_path):
-    """Four recordings: sound with subtitles, twice, sound alone, and a film; each event is loud, and bright."""
-    path = tmp_path / "yard"
-    path.mkdir()
-    moments = np.arange(SECONDS * RATE_HZ) / RATE_HZ
-    is_loud = (moments >= 2) & (moments < 4)
-    sound = (16_000 * is_loud).astype(np.int16)
-    for name in ("gate.wav", "door.wav", "roof.wav"):
-        with wave.open(str(path / name), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE_HZ)
-            file.writeframes(sound.tobytes())
-    (path / "gate.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:03.000\nSomething fell down\n", encoding="utf-8")
-    shutil.copy(path / "gate.vtt", path / "door.vtt")
-    with av.open(str(path / "film.mp4"), "w") as container:
-        stream = container.add_stream("mpeg4", rate=Fraction(5))
-        stream.width, stream.height = 64, 48
-        for number in range(5 * SECONDS):
-            shade = 250 if 10 <= number < 20 else 5
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), shade, np.uint8))))
-        container.mux(stream.encode(None))
-    crash = [TimedEvent("crash", 2000, 4000)]
-    write_labels(path, dict.fromkeys(("gate.wav", "door.wav", "roof.wav", "film.mp4"), crash))
-    return path
-
-
->>>>>>> datasets
 def test_lines_are_tokenised_as_the_models_own_tokeniser_does(repository):
     lines = ["Fire!", "Everybody out of the building, now", "word " * 400]
     encoders = Encoders(repository)
@@ -186,7 +157,7 @@ def test_folders_of_sounds_by_class_are_learned_from_as_they_are(yard, tmp_path)
         (tmp_path / "sounds" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(yard / "gate.wav", tmp_path / "sounds" / name)
     plan = TrainingPlan(data=tmp_path / "sounds", out=tmp_path / "out", modalities=["audio"])
-    tools = RecordingTools(lambda path: read_recorded_items(path, plan), lambda _path: Ramp())
+    tools = RecordingTools(make_tools(plan.recordings.fps, plan.modalities).read, lambda _path: Ramp())
     made = load_data(plan, tools, lambda _step: None).windows
     assert made.classes == ("alarm", "crash")
     assert made.recordings.tolist() == ["1-17"] * 4 + ["2-18"] * 2
