@@ -83,7 +83,7 @@ class Lessons:
 
     def about(self, source: str) -> list[list[str]]:
         """What JSON can say of the lessons; the source's own name is left out of ids."""
-        return [[each.window_id.removeprefix(source), each.taught_as] for each in self._lessons.values()]
+        return [[_shorten(each.window_id, source), each.taught_as] for each in self._lessons.values()]
 
     def state(self, parts: Sequence[Part]) -> dict[str, npt.NDArray[np.generic]]:
         """Their vectors and words.
@@ -144,3 +144,8 @@ def _read_samples(state: Mapping[str, npt.NDArray[Any]]) -> Iterator[tuple[int, 
         vectors = state["values"][at : at + count * dim].reshape(count, dim).astype(np.float32)
         yield number, part, Sample(vectors, state["places"][place_at : place_at + count].astype(np.intp), radius)
         at, place_at = at + count * dim, place_at + count
+
+
+def _shorten(window_id: str, source: str) -> str:
+    """Without the source, where it is that one: `dock-1` is not the beginning of `dock-10/…`."""
+    return window_id.removeprefix(source) if window_id.startswith(f"{source}/") else window_id

@@ -118,6 +118,21 @@ def test_lessons_survive_a_restart():
     assert again.judge(normal).anomaly_p < 0.01
 
 
+def test_a_lesson_of_another_source_keeps_its_name_over_a_restart():
+    source = DrawnSource(8)
+    baseline = _learned(source)
+    window_id, features = source.window(HOUR_MS, "sound")
+    # Its source begins like the one that was learned.
+    other_id = window_id.replace("/", "0/", 1)
+    baseline.teach(other_id, features, "normal")
+
+    again = SourceBaseline.from_bytes(baseline.to_bytes())
+
+    assert again.judge(features).anomaly_p > 0.1
+    again.teach(other_id, features, "normal", undo=True)
+    assert again.judge(features).anomaly_p < 0.01
+
+
 def test_of_more_than_32_lessons_the_oldest_goes():
     source = DrawnSource(9)
     baseline = _learned(source)
