@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from streams.cli import model_reports
 from streams.cli.app import command_line
+from streams.cli.terminal import make_console
 from streams.errors import ConfigurationError
 from streams.inference import ServedVersion
 from streams.store import Comparison, DifferingWindow, ModelVersions
@@ -152,7 +153,7 @@ def test_an_id_is_shown_whole_however_narrow_the_terminal(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     window = DIFFERING.model_copy(update={"window_id": f"{'s' * 100}/1700000000000/4000"})
     compared = ComparedVersions.of(1, 3, Comparison(answers=1, differing=(window,)))
-    model_reports._console().print(model_reports._differences(compared))
+    make_console().print(model_reports._differences(compared))
     assert window.window_id in capsys.readouterr().out
 
 
