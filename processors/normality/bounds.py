@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.errors import ModelError
+from processors.normality.waiting import RARE_SHARE
 
 __all__ = ["Bounds"]
 
 _STRETCHES: Final = 6
-_RARE_SHARE: Final = 0.06
 _LASTING: Final = 450
 """Windows that what began after the warm-up lasts before it is normal, besides being more than 6 %."""
 _STEP: Final = 1 - 0.5 ** (1 / 5_000)
@@ -73,7 +73,7 @@ class Bounds:
             end[at] += np.where(beyond, _HALF_WAY * (here - end[at]), _BACK * (self._mean[at] - end[at]))
         # What is measured in some of the windows only has to last in as many of them.
         lasted = self._share[at] >= _LASTING * step * self.seen[rows] / self.seen.max()
-        lasted &= self._share[at] > _RARE_SHARE
+        lasted &= self._share[at] > RARE_SHARE
         early = np.where(self.seen[rows] <= self._warm_up, _EARLY, 0)
         self._mark[at] = np.maximum(self._mark[at], np.where(lasted | trusted, _LASTED, early))
         self._unite(at)
@@ -137,7 +137,7 @@ class Bounds:
         """What is rare, or has begun lately, waits; where all of it does, what is most common is normal."""
         share = self._share
         through = np.where(share[:, None] <= share[:, :, None], share[:, None], 0).sum(axis=2)
-        normal = (through > _RARE_SHARE) & (self._mark >= _EARLY) | (self._mark >= _LASTED) & (share > _FORGOTTEN)
+        normal = (through > RARE_SHARE) & (self._mark >= _EARLY) | (self._mark >= _LASTED) & (share > _FORGOTTEN)
         normal |= ~normal.any(axis=1, keepdims=True) & (share == share.max(axis=1, keepdims=True))
         normal &= share > 0
         known = normal.any(axis=1)

@@ -15,6 +15,7 @@ from processors.errors import ModelError
 from processors.normality.features import PartFeatures
 from processors.normality.hours import DayHours, hour_of
 from processors.normality.projection import project
+from processors.normality.waiting import GONE_MS, LASTING_SPELLS, RARE_SHARE, SPELL_MS
 
 __all__ = ["BankShape", "Measured", "MemoryBank"]
 
@@ -24,19 +25,12 @@ _FAR_OUT: Final = 10.0
 """Distances count at most so many times the usual one where the usual one is learned."""
 _DEVIATIONS: Final = 3.0
 """A distance of the mean and so many standard deviations is the unit of ratios."""
-_RARE_SHARE: Final = 0.06
-"""The rarest prototypes that make up this share of a place are not normal; above the 5 % that a baseline withstands."""
-_LASTING_SPELLS: Final = 6
-"""A prototype that came in so many different hours is normal, however rare."""
 _TRUSTED: Final = 255
 _HALF_LIFE: Final = 5_000.0
 _SLOWEST_STEP: Final = 1 / 1_000
 _FLOOR_SHARE: Final = 0.01
 """Spread below this share of a dimension's own size is noise of the number format."""
 _LEAST_REACH: Final = 0.05
-_SPELL_MS: Final = 3_600_000
-_GONE_MS: Final = 15 * 86_400_000
-"""What was not seen for so long has to come back as often as something new."""
 _LONE_WORTH: Final = 8
 """A prototype with no other near it is given up only for that many times the weight of one that has."""
 _SETTLED: Final = 64
@@ -177,7 +171,7 @@ class MemoryBank:
             distances: of `measure`, where nothing was learned since; None to measure again.
         """
         self._weights *= np.float32(self._keep)
-        self._spells[at_ms - self._last_ms > _GONE_MS] = 0
+        self._spells[at_ms - self._last_ms > GONE_MS] = 0
         self._hours.begin(at_ms)
         if len(vectors):
             held = self._distances(vectors, places) if distances is None else distances
@@ -310,7 +304,7 @@ class MemoryBank:
 
     def _note(self, at: At, at_ms: int, *, trusted: bool) -> None:
         """Note when prototypes were seen."""
-        again = self._last_ms[at] // _SPELL_MS != at_ms // _SPELL_MS
+        again = self._last_ms[at] // SPELL_MS != at_ms // SPELL_MS
         self._spells[at] += again & (self._spells[at] < _TRUSTED)
         if trusted:
             self._spells[at] = _TRUSTED
@@ -362,7 +356,7 @@ class MemoryBank:
         masses = np.round(masses, 6)
         through = np.einsum("pij,pj->pi", (masses[:, None] <= masses[:, :, None]).astype(np.float32), shares)
         spells = (islands * self._spells[:, None]).max(axis=2)
-        self._normal = ((through > _RARE_SHARE) | (spells >= _LASTING_SPELLS)) & held
+        self._normal = ((through > RARE_SHARE) | (spells >= LASTING_SPELLS)) & held
         self._alone = (islands.sum(axis=2) == 1) & held
 
     def _find_islands(self, held: npt.NDArray[np.bool_]) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.errors import ModelError
+from processors.normality.waiting import GONE_MS, LASTING_SPELLS, RARE_SHARE, SPELL_MS
 
 __all__ = ["Heard", "Vocabulary", "hash_word"]
 
@@ -17,14 +18,7 @@ _WAYS: Final = 8
 """Words of a bucket. A word may be in either of two; where both are full, the one that was heard least is given up."""
 _TAGS: Final = 2_047
 """A word is known in its buckets by its tag: at most one of 128 new words is taken for another, in a full table."""
-_RARE_SHARE: Final = 0.06
-"""A word in no more of the windows with words waits; above the 5 % that a baseline withstands."""
-_LASTING_SPELLS: Final = 6
-"""A word that came in so many different hours is usual, however rare."""
 _TRUSTED: Final = 7
-_SPELL_MS: Final = 3_600_000
-_GONE_MS: Final = 15 * 86_400_000
-"""A word that is missing in one such stretch of time has to come back as often as a new one."""
 _HALVE_AT: Final = 8_192
 """Windows with words after which all counts halve."""
 _EXACT: Final = 128
@@ -79,8 +73,8 @@ class Vocabulary:
         (buckets, ways), known = self._find(hashes)
         spells = np.where(known, self._marks[buckets, ways] & _SPELL_BITS, 0)
         counts = np.maximum(np.where(known, _count_of(self._codes[buckets, ways]), 0), spells)
-        lasting = spells >= _LASTING_SPELLS
-        return Heard(counts, lasting, ~lasting & (counts <= _RARE_SHARE * self._windows))
+        lasting = spells >= LASTING_SPELLS
+        return Heard(counts, lasting, ~lasting & (counts <= RARE_SHARE * self._windows))
 
     def learn(self, word_hashes: Iterable[int], at_ms: int, *, trusted: bool = False) -> None:
         """Count the words of a window, each once.
@@ -137,10 +131,10 @@ class Vocabulary:
 
     def _begin(self, at_ms: int) -> None:
         """Take note of a window's time, before its words are counted."""
-        if at_ms // _SPELL_MS != self._hour:
-            self._hour = at_ms // _SPELL_MS
+        if at_ms // SPELL_MS != self._hour:
+            self._hour = at_ms // SPELL_MS
             self._marks &= 0xFFFF ^ _THIS_HOUR
-        stretch = at_ms // _GONE_MS
+        stretch = at_ms // GONE_MS
         if stretch != self._stretch:
             gone = (self._marks & _LATELY == 0) | (stretch > self._stretch + 1)
             self._marks[gone] &= 0xFFFF ^ _SPELL_BITS
@@ -162,7 +156,7 @@ class Vocabulary:
         drawn = ((hashes ^ (self._windows * 2_654_435_761)) >> 9) % _COARSE_STEP == 0
         self._codes[at] = codes + ((codes < 255) & ((codes < _EXACT) | drawn))
         spells = marks & _SPELL_BITS
-        again = (marks & _THIS_HOUR == 0) & (spells < _LASTING_SPELLS)
+        again = (marks & _THIS_HOUR == 0) & (spells < LASTING_SPELLS)
         spells = np.full_like(spells, _TRUSTED) if trusted else spells + again
         self._marks[at] = (marks & (0xFFFF ^ _SPELL_BITS)) | spells | _THIS_HOUR | _LATELY
 

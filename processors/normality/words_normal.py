@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from processors.normality.calibration import Calibrator
 from processors.normality.gate import ScoreGate
+from processors.normality.judgement import UNUSUAL_P
+from processors.normality.part_scores import PartScores
 from processors.normality.state_groups import grouped, joined
 from processors.normality.vocabulary import Vocabulary, hash_word
 
@@ -18,9 +20,6 @@ _MOST_TOLD: Final = 8
 """Words that make a window's score, and are told."""
 _MOST_TAUGHT: Final = 64
 """Words that a lesson keeps of a window."""
-_UNUSUAL_P: Final = 0.05
-_UNCALIBRATED: Final = 30
-"""Windows with words before their scores say anything."""
 _LEAST_DEVIATION: Final = 1 / 6
 _STEPS: Final = 4
 """Of a deviation: what is usual moves slowly, and words that come again and again must not seem ever more unusual."""
@@ -63,11 +62,19 @@ class WordsNormal:
     """
 
     def __init__(self) -> None:
-        self.calibrator = Calibrator()
+        self._scores = PartScores()
         self._vocabulary = Vocabulary()
-        self._gate = ScoreGate()
         self._learned = 0
         self._mean, self._square = np.zeros(2), np.zeros(2)
+
+    @property
+    def calibrator(self) -> Calibrator:
+        """Of the scores."""
+        return self._scores.calibrator
+
+    @calibrator.setter
+    def calibrator(self, calibrator: Calibrator) -> None:
+        self._scores.calibrator = calibrator
 
     def judge(self, words: Collection[str], taught: frozenset[int]) -> WordsAnswer:
         """Say how unusual words are, but for those taught normal. Changes nothing."""
@@ -82,7 +89,7 @@ class WordsNormal:
         amounts = (newness, float(sum(waiting[at] for at in counted)))
         score = self._score(amounts)
         p = self.calibrator.p_of(score)
-        told = [at for at in counted if waiting[at] and (not counts[at] or p <= _UNUSUAL_P)]
+        told = [at for at in counted if waiting[at] and (not counts[at] or p <= UNUSUAL_P)]
         return WordsAnswer(
             score,
             p,
@@ -101,8 +108,7 @@ class WordsNormal:
             at_ms: start of the window.
             trusted: whether somebody vouches that they are normal.
         """
-        if self._learned >= _UNCALIBRATED and (self._gate.add(answer.score) or trusted):
-            self.calibrator.add(answer.score)
+        self._scores.learn(answer.score, self._learned, trusted=trusted)
         self._learned += 1
         # Rather by the latest windows: in the first few every word is new.
         step = max(4 / (self._learned + 3), _SLOWEST_STEP)
@@ -119,7 +125,7 @@ class WordsNormal:
                 "vocabulary": self._vocabulary.state(),
                 "usual": usual,
                 "calibration": self.calibrator.state(),
-                "gate": self._gate.state(),
+                "gate": self._scores.gate.state(),
             }
         )
 
@@ -131,9 +137,9 @@ class WordsNormal:
             ModelError: arrays are missing, or don't fit together.
         """
         groups, normal = grouped(state), cls()
-        normal.calibrator = Calibrator.from_state(groups["calibration"])
+        calibrator, gate = Calibrator.from_state(groups["calibration"]), ScoreGate.from_state(groups["gate"])
+        normal._scores = PartScores(calibrator, gate)
         normal._vocabulary = Vocabulary.from_state(groups["vocabulary"])
-        normal._gate = ScoreGate.from_state(groups["gate"])
         usual = groups["usual"]
         normal._learned = int(usual["learned"][0])
         normal._mean, normal._square = usual["mean"].copy(), usual["square"].copy()

@@ -29,7 +29,6 @@ __all__ = [
     "WriteStatus",
 ]
 
-
 MAX_STATE_BYTES = 64 * 1024
 """Of one baseline; a larger one is not written."""
 

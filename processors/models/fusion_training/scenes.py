@@ -90,7 +90,7 @@ def load_scene(
     )
     path = cache / f"{seed}-{lines.value}.npz"
     if not path.is_file():
-        footage = _vary(settings, [clip, *clips], np.random.default_rng((seed, 20))) if varied else None
+        footage = _vary(settings, clip, clips, np.random.default_rng((seed, 20))) if varied else None
         encoded = encode_scene(compose_scene(settings, footage), encoders, np.random.default_rng((seed, 18)))
         cache.mkdir(parents=True, exist_ok=True)
         arrays = {modality.value: items.embeddings.astype(np.float16) for modality, items in encoded.items.items()}
@@ -136,11 +136,13 @@ def compress_frame(pixels: npt.NDArray[np.uint8], quality: int = _JPEG_QUALITY) 
     return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
 
 
-def _vary(settings: SceneSettings, clips: Sequence[Path], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Footage made of the first clip, and of another of the rest."""
+def _vary(
+    settings: SceneSettings, clip: Path, others: Sequence[Path], rng: np.random.Generator
+) -> npt.NDArray[np.uint8]:
+    """Footage made of a clip, and perhaps of one of the others."""
     own, other = (
-        read_clip(clip, width_px=settings.width_px, height_px=settings.height_px, fps=settings.fps)
-        for clip in (clips[0], clips[1 + int(rng.integers(len(clips) - 1))])
+        read_clip(path, width_px=settings.width_px, height_px=settings.height_px, fps=settings.fps)
+        for path in (clip, others[int(rng.integers(len(others)))])
     )
     return vary_footage(own, other, rng)
 
