@@ -1,6 +1,7 @@
 """Runs the demonstration on the production path: `braid up`'s servers and workers, `braid ingest`'s sources."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ async def _show(
     topics = {settings.kafka.topics.of(modality): modality for modality in Modality}
     told: list[Detection] = []
     following = asyncio.Event()
-    follow = asyncio.create_task(_follow(settings, told, following, listener))
+    begun_ms = time.time_ns() // 1_000_000
+    follow = asyncio.create_task(_follow(settings, begun_ms, told, following, listener))
     try:
         await _until(following.is_set, follow)
         listener.say(
@@ -158,10 +160,13 @@ async def _until(condition: Callable[[], bool], follow: asyncio.Task[None]) -> N
         await asyncio.sleep(_POLL_S)
 
 
-async def _follow(settings: Settings, told: list[Detection], following: asyncio.Event, listener: DemoListener) -> None:
+async def _follow(
+    settings: Settings, begun_ms: int, told: list[Detection], following: asyncio.Event, listener: DemoListener
+) -> None:
+    """Tell what is stored of both sources; the last windows of an earlier demonstration become final in this one."""
     async with aclosing(follow_detections(settings, on_ready=following.set)) as detections:
         async for detection in detections:
-            if detection.source_id in (SCENE_SOURCE, SECOND_SOURCE):
+            if detection.source_id in (SCENE_SOURCE, SECOND_SOURCE) and detection.end_ms > begun_ms:
                 told.append(detection)
                 listener.detection(detection)
 

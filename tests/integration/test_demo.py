@@ -16,23 +16,31 @@ STOP_S = 20.0
 
 
 @pytest.fixture
-def demo(models: Path, tmp_path: Path):
-    """Starts `braid demo` with a short scene; kills what a test leaves running."""
+def start(models: Path, tmp_path: Path):
+    """Starts `braid demo` with a short scene, and says where its output goes; kills what a test leaves running."""
     data_dir = tmp_path / "data"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BRAID_")}
     command = [sys.executable, "-m", "streams.cli", "demo", "--duration", "12", "--data-dir", str(data_dir)]
-    with (tmp_path / "out").open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=clean | {OWN_MODELS: str(models), "COLUMNS": "160"},
-        )
-    yield process, tmp_path / "out", data_dir
-    for left in [*processes_of(data_dir), process]:
+    started = []
+
+    def start() -> tuple[subprocess.Popen[bytes], Path, Path]:
+        out = tmp_path / f"out-{len(started)}"
+        with out.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=clean | {OWN_MODELS: str(models), "COLUMNS": "160"},
+            )
+        started.append(process)
+        return process, out, data_dir
+
+    yield start
+    for left in [*processes_of(data_dir), *started]:
         left.kill()
-    process.wait()
+    for process in started:
+        process.wait()
 
 
 def processes_of(data_dir: Path) -> list[psutil.Process]:
@@ -45,18 +53,19 @@ def processes_of(data_dir: Path) -> list[psutil.Process]:
     return found
 
 
-def test_it_ends_by_itself_with_a_verdict_and_leaves_nothing(demo):
-    process, out, data_dir = demo
-    assert process.wait(END_S) == 0, out.read_text()
-    text = out.read_text()
-    assert "events found: " in text
-    assert text.count(": all covered") == 2
-    assert "braid ingest YOUR_VIDEO.mp4" in text
-    assert processes_of(data_dir) == []
+def test_each_time_it_ends_by_itself_with_a_verdict_and_leaves_nothing(start):
+    for _ in range(2):
+        process, out, data_dir = start()
+        assert process.wait(END_S) == 0, out.read_text()
+        text = out.read_text()
+        assert "events found: " in text
+        assert text.count(": all covered") == 2
+        assert "braid ingest YOUR_VIDEO.mp4" in text
+        assert processes_of(data_dir) == []
 
 
-def test_interrupted_in_the_middle_it_leaves_nothing(demo):
-    process, out, data_dir = demo
+def test_interrupted_in_the_middle_it_leaves_nothing(start):
+    process, out, data_dir = start()
     deadline_s = time.monotonic() + END_S
     while " r0 " not in out.read_text():
         assert process.poll() is None, out.read_text()
