@@ -14,6 +14,7 @@ from processors.normality.explaining import heats_of, seconds_of, similar_to
 from processors.normality.features import Part, PartFeatures, WindowFeatures
 from processors.normality.judgement import UNUSUAL_P, Judgement
 from processors.normality.lessons import Lesson, Lessons
+from processors.normality.named_share import NamedShare
 from processors.normality.part_normal import PartAnswer, PartNormal
 from processors.normality.part_scores import PART_WARM_UP
 from processors.normality.state_file import Groups, pack_state, unpack_state
@@ -35,10 +36,17 @@ _VOUCHED_BEYOND: Final = 1.3
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """What the parts that were ever learned say of a window; the words, where there is a transcript."""
+    """What the parts that were ever learned say of a window; the words, where there is a transcript.
+
+    Attributes:
+        states: names of what is wrong in it.
+        named: 1 where one of them was not taught to be normal, else 0.
+    """
 
     parts: dict[Part, PartAnswer]
     words: WordsAnswer | None
+    states: tuple[str, ...] = ()
+    named: float = 0.0
 
 
 class SourceBaseline:
@@ -64,6 +72,7 @@ class SourceBaseline:
         self._parts: dict[Part, PartNormal] = {}
         self._words = WordsNormal()
         self._states = NormalState()
+        self._named = NamedShare()
         self._lessons = Lessons()
         self._whole = WholeNormal(alarms_per_day)
 
@@ -106,6 +115,7 @@ class SourceBaseline:
         if not self._is_taught_anomalous(answers):
             self._learn_parts(features, answers, trusted=trusted)
             self._states.learn(features, trusted=trusted)
+            self._named.learn(answers.named, trusted=trusted)
             if self._warm(answers):
                 self._whole.learn(judgement.score, trusted=trusted)
         if not judgement.warming_up and not trusted:
@@ -148,7 +158,8 @@ class SourceBaseline:
         words: frozenset[int] = frozenset()
         if chosen.words is not None:
             words = chosen.words.rarest if taught_as == "normal" else chosen.words.waiting
-        self._lessons.add(Lesson(window_id, taught_as, kept, words))
+        states = answers.states if taught_as == "normal" else ()
+        self._lessons.add(Lesson(window_id, taught_as, kept, words, states))
 
     def scores_of(self, features: WindowFeatures) -> Mapping[Part, float]:
         """How far each part of a window is from normal, before it is compared with other windows. Changes nothing.
@@ -157,7 +168,7 @@ class SourceBaseline:
             ModelError: as `judge` does.
         """
         answers = self._answer(features)
-        scores = {part: answer.score for part, answer in answers.parts.items()}
+        scores = {part: answer.score for part, answer in answers.parts.items()} | {Part.STATES: answers.named}
         return scores if answers.words is None else {**scores, Part.VOCABULARY: answers.words.score}
 
     def calibrate(self, held_out: Sequence[Sequence[Mapping[Part, float]]]) -> None:
@@ -170,6 +181,7 @@ class SourceBaseline:
         """
         whole = [scores for group in held_out for scores in group]
         self._whole.vouched = math.log10(len(whole)) + _VOUCHED_BEYOND
+        self._named = _named_of(whole)
         for part, calibrator in _calibrators_of(whole).items():
             if part is Part.VOCABULARY:
                 self._words.calibrator = calibrator
@@ -177,9 +189,8 @@ class SourceBaseline:
                 self._parts[part].calibrator = calibrator
         fused = []
         for number, group in enumerate(held_out):
-            others = _calibrators_of(
-                [scores for other, group_of in enumerate(held_out) if other != number for scores in group_of]
-            )
+            rest = [scores for other, group_of in enumerate(held_out) if other != number for scores in group_of]
+            others: dict[Part, Calibrator | NamedShare] = {**_calibrators_of(rest), Part.STATES: _named_of(rest)}
             for scores in group:
                 p_values = {part: others[part].p_of(score) for part, score in scores.items() if part in others}
                 fused.append(self._whole.fuse(p_values))
@@ -192,7 +203,7 @@ class SourceBaseline:
             "lessons": self._lessons.state(list(self._parts)),
             "states": {name: array.astype(np.float16) for name, array in self._states.state().items()},
         }
-        groups |= self._whole.state()
+        groups |= self._whole.state() | {"named": self._named.state()}
         groups |= {f"part.{part}": normal.state() for part, normal in self._parts.items()}
         about = {
             "half_life": self._half_life,
@@ -231,6 +242,7 @@ class SourceBaseline:
         self._words = WordsNormal.from_state(groups["words"])
         self._whole.take_up(groups, alarms_per_day)
         self._states = NormalState.from_state(groups["states"])
+        self._named = NamedShare.from_state(groups["named"])
         parts = [Part(part) for part in about["parts"]]
         self._parts = {
             part: PartNormal.from_state(part, groups[f"part.{part}"], self._half_life, self._capacity) for part in parts
@@ -263,10 +275,12 @@ class SourceBaseline:
             for part, each in features.parts.items()
             if part in self._parts
         }
+        states = self._states.name(features)
+        named = float(not set(states).issubset(state for lesson in lessons for state in lesson.states))
         if Part.WORDS not in features.parts:
-            return _Answers(parts, None)
+            return _Answers(parts, None, states, named)
         taught = frozenset(word for lesson in lessons for word in lesson.words)
-        return _Answers(parts, self._words.judge(features.words, taught))
+        return _Answers(parts, self._words.judge(features.words, taught), states, named)
 
     def _check(self, features: WindowFeatures) -> None:
         for part, each in features.parts.items():
@@ -288,6 +302,8 @@ class SourceBaseline:
         parts = dict.fromkeys(features.parts, 1.0) | {part: answer.p for part, answer in answers.parts.items()}
         if answers.words is not None:
             parts[Part.VOCABULARY] = answers.words.p
+        if features.parts:
+            parts[Part.STATES] = self._named.p_of(answers.named)
         verdict = self._whole.judge({part: parts[part] for part in self._warm(answers)})
         anomaly_p, score, is_anomalous = verdict.p, verdict.score, verdict.is_anomalous
         if self._whole.is_warm and self._is_taught_anomalous(answers):
@@ -300,7 +316,7 @@ class SourceBaseline:
             heats_of(features, self._parts, answers.parts),
             seconds_of(features, self._parts, answers.parts),
             () if answers.words is None else answers.words.unusual,
-            self._states.name(features),
+            answers.states,
             similar=similar_to(answers.parts, self._source, self._size_ms),
             is_anomalous=is_anomalous,
         )
@@ -308,6 +324,8 @@ class SourceBaseline:
     def _warm(self, answers: _Answers) -> list[Part]:
         """The parts of a window whose p-values are valid."""
         warm = [part for part in answers.parts if self._parts[part].calibrator.is_warm]
+        if warm:
+            warm.append(Part.STATES)
         return warm if answers.words is None or not self._words.calibrator.is_warm else [*warm, Part.VOCABULARY]
 
     def _is_taught_anomalous(self, answers: _Answers) -> bool:
@@ -326,13 +344,17 @@ class SourceBaseline:
 def _calibrators_of(windows: Sequence[Mapping[Part, float]]) -> dict[Part, Calibrator]:
     """One for each part that there is."""
     made = {}
-    for part in sorted({part for scores in windows for part in scores}):
+    for part in sorted({part for scores in windows for part in scores} - {Part.STATES}):
         scores = [each[part] for each in windows if part in each]
         if part is not Part.VOCABULARY and max(scores) < 1:
             # All as near as can be: which of them is nearest, as of a constant picture, is noise.
             scores = [1.0] * len(scores)
         made[part] = Calibrator.of(scores)
     return made
+
+
+def _named_of(windows: Sequence[Mapping[Part, float]]) -> NamedShare:
+    return NamedShare.of([scores[Part.STATES] for scores in windows if Part.STATES in scores])
 
 
 def _most_telling(answers: _Answers) -> _Answers:

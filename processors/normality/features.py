@@ -45,6 +45,8 @@ class Part(StrEnum):
     """How much is said, and how much it sounds as if something were said (`TALK_MEASURES`)."""
     AGREEMENT = "agreement"
     """Which picture goes with which sound."""
+    STATES = "states"
+    """Whether something is wrong with a modality that has a name; without vectors of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ _VOICES: Final = (
     (Part.SOUND, Part.LOUDNESS, Part.TALK),
     (Part.WORDS, Part.VOCABULARY),
     (Part.AGREEMENT,),
+    (Part.STATES,),
 )
 """Parts that speak together: a picture is not heard seven times because it is looked at in seven ways."""
 

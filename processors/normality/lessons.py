@@ -45,12 +45,14 @@ class Lesson:
         taught_as: what it is.
         samples: of a normal window what was unusual in it; of an anomalous one what makes it so.
         words: hashes of its words; of an anomalous one those that make it so, where its words do.
+        states: names of what is wrong in it and is normal all the same; none of an anomalous one.
     """
 
     window_id: str
     taught_as: TaughtAs
     samples: Mapping[Part, Sample]
     words: frozenset[int] = frozenset()
+    states: tuple[str, ...] = ()
 
 
 class Lessons:
@@ -83,7 +85,7 @@ class Lessons:
 
     def about(self, source: str) -> list[list[str]]:
         """What JSON can say of the lessons; the source's own name is left out of ids."""
-        return [[_shorten(each.window_id, source), each.taught_as] for each in self._lessons.values()]
+        return [[_shorten(each.window_id, source), each.taught_as, *each.states] for each in self._lessons.values()]
 
     def state(self, parts: Sequence[Part]) -> dict[str, npt.NDArray[np.generic]]:
         """Their vectors and words.
@@ -125,10 +127,12 @@ class Lessons:
             for number, part, sample in _read_samples(state):
                 samples[number][parts[part]] = sample
             words = np.split(state["words"], np.cumsum(state["word_counts"])[:-1]) if len(about) else []
-            for (short_id, kind), its_samples, its_words in zip(about, samples, words, strict=True):
+            for (short_id, kind, *states), its_samples, its_words in zip(about, samples, words, strict=True):
                 window_id = f"{source}{short_id}" if short_id.startswith("/") else short_id
                 taught_as: TaughtAs = "normal" if kind == "normal" else "anomalous"
-                lessons._lessons[window_id] = Lesson(window_id, taught_as, its_samples, frozenset(its_words.tolist()))
+                lessons._lessons[window_id] = Lesson(
+                    window_id, taught_as, its_samples, frozenset(its_words.tolist()), tuple(states)
+                )
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise ModelError(f"the lessons of a baseline don't fit together: {error}") from error
         return lessons

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.errors import ModelError
+from processors.normality.co_occurrence import pointwise_mutual_information
 from processors.normality.features import PartFeatures
 from processors.normality.hours import DayHours, hour_of
 from processors.normality.projection import project
@@ -25,6 +26,9 @@ _FAR_OUT: Final = 10.0
 """Distances count at most so many times the usual one where the usual one is learned."""
 _DEVIATIONS: Final = 3.0
 """A distance of the mean and so many standard deviations is the unit of ratios."""
+_APART: Final = 0.3
+_TOGETHER: Final = 0.05
+"""A pair's ratio, and a little, counts more by this power of how much rarer its sides are together than by chance."""
 _TRUSTED: Final = 255
 _HALF_LIFE: Final = 5_000.0
 _SLOWEST_STEP: Final = 1 / 1_000
@@ -61,6 +65,7 @@ class BankShape:
         take_up: a prototype takes up vectors that are at most so many times the usual distance away.
         least_spread: deviation in each dimension that is never unusual.
         capacity: how many times as many prototypes are held.
+        first_side: of vectors that are pairs, the length of the first of their two sides; 0 for others.
     """
 
     places: int
@@ -70,6 +75,7 @@ class BankShape:
     take_up: float
     least_spread: float = 0.0
     capacity: int = 1
+    first_side: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +148,8 @@ class MemoryBank:
         to_normal = np.where(normal[places], distances, np.inf)
         nearest = to_normal.argmin(axis=1)
         ratios = to_normal[np.arange(len(vectors)), nearest] / self._unit(places)
+        if self.shape.first_side and normal[0].any():
+            ratios = (ratios + _TOGETHER) * np.exp(-_APART * self._mutual_information(vectors, normal[0]))
         like_ms = np.where(self._shown[places, nearest], self._last_ms[places, nearest], -1)
         return Measured(ratios.astype(np.float32), like_ms, distances)
 
@@ -248,6 +256,12 @@ class MemoryBank:
         away = np.maximum(np.abs(vectors[:, None] - self._held((places,))) - rounding, 0) / self._spread()
         distances = np.sqrt(np.einsum("nkd,nkd->nk", away, away) / away.shape[-1])
         return np.where(self._weights[places] > 0, distances, np.inf)
+
+    def _mutual_information(self, vectors: Floats, normal: npt.NDArray[np.bool_]) -> Floats:
+        """Of the sides of pairs, by the normal prototypes of their one place."""
+        squares = ((vectors[:, None] - self._held((np.array([0]),))) / self._spread()) ** 2
+        first, second = np.split(squares, [self.shape.first_side], axis=2)
+        return pointwise_mutual_information(first.mean(axis=2), second.mean(axis=2), self._weights[0] * normal)
 
     def _take(
         self, vectors: Floats, places: npt.NDArray[np.intp], distances: Floats, at_ms: int, *, trusted: bool

@@ -27,8 +27,8 @@ _MOMENT_DIM: Final = 64
 _CELL_TAKE_UP: Final = 3.0
 _MOMENT_TAKE_UP: Final = 1.5
 _MEASURE_TAKE_UP: Final = 2.0
-_MANIFOLD: Final = {Part.MOTION: (96, 2.0), Part.THINGS: (48, 1.5), Part.LOOKS: (48, 1.5)}
-"""Prototypes and take-up of parts with many different vectors in one window, of few dimensions."""
+_MANIFOLD: Final = {Part.MOTION: (96, 2.0), Part.THINGS: (48, 1.5), Part.LOOKS: (48, 1.5), Part.AGREEMENT: (64, 1.0)}
+"""Prototypes and take-up of parts whose vectors differ much and have few dimensions."""
 _MEASURES: Final = frozenset({Part.LIGHT, Part.STEADINESS, Part.LOUDNESS, Part.TALK})
 """Parts in units that a person would notice."""
 _UNNOTICED: Final = 0.5
@@ -196,7 +196,8 @@ def _shape(part: Part, places: int, dim: int, capacity: int) -> BankShape:
     if part in _MEASURES:
         return BankShape(places, dim, _MEASURE_SLOTS, dim, _MEASURE_TAKE_UP, _UNNOTICED, capacity=capacity)
     slots, take_up = _MANIFOLD.get(part, (_MOMENT_SLOTS, _MOMENT_TAKE_UP))
-    return BankShape(places, dim, slots, _MOMENT_DIM, take_up, capacity=capacity)
+    first_side = dim // 2 if part is Part.AGREEMENT else 0
+    return BankShape(places, dim, slots, _MOMENT_DIM, take_up, capacity=capacity, first_side=first_side)
 
 
 def _rounded(vectors: Floats) -> Floats:

@@ -88,10 +88,11 @@ def _crowded_window(rng, number):
         Part.THINGS: 4,
         Part.LOOKS: 14,
         Part.MOTION: 7,
+        Part.AGREEMENT: 16,
     }
     cells = PartFeatures(rng.normal(0, 1, (25, 80)).astype(np.float32), (5, 5))
     parts = {Part.APPEARANCE: cells}
-    for part in set(Part) - {Part.APPEARANCE, Part.VOCABULARY}:
+    for part in set(Part) - {Part.APPEARANCE, Part.VOCABULARY, Part.STATES}:
         count = 1 if part in {Part.SCENE, Part.LIGHT, Part.STEADINESS, Part.TALK} else 8
         moments = tuple(start_ms + 1_000 * each for each in range(count))
         vectors = rng.normal(0, 1, (count, dims.get(part, 1_280))).astype(np.float32)
@@ -134,5 +135,5 @@ def test_bytes_that_are_cut_or_changed_are_refused(data):
 def test_another_layout_is_refused_by_its_number():
     whole = _small()
 
-    with pytest.raises(ModelError, match=r"layout 7; this version reads layout 2"):
+    with pytest.raises(ModelError, match=r"layout 7; this version reads layout 3"):
         SourceBaseline.from_bytes(whole[:4] + b"\x07\x00" + whole[6:])
