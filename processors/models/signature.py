@@ -150,7 +150,7 @@ def read_graph(path: Path) -> tuple[Signature, dict[str, str]]:
     Raises:
         ModelError: onnxruntime is missing, the file is not a model, or its batch dimension is not free.
     """
-    session = _open(path)
+    session = _open(path, to_run=False)
     return _signature(session, path), dict(session.get_modelmeta().custom_metadata_map)
 
 
@@ -167,7 +167,7 @@ def thresholds_of(path: Path, spec: ModelSpec) -> Mapping[str, float] | None:
     Raises:
         ModelError: onnxruntime is missing, the file is not a model, or what it says cannot be.
     """
-    text = _open(path).get_modelmeta().custom_metadata_map.get(THRESHOLDS_PROPERTY)
+    text = _open(path, to_run=False).get_modelmeta().custom_metadata_map.get(THRESHOLDS_PROPERTY)
     if text is None:
         return None
     classes = [name for labels in spec.labels.values() for name in labels]
@@ -193,7 +193,7 @@ def _check_classes(session: Any, spec: ModelSpec, path: Path) -> None:
             )
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, *, to_run: bool = True) -> Any:
     try:
         onnxruntime = importlib.import_module("onnxruntime")
     except ModuleNotFoundError as error:
@@ -204,6 +204,8 @@ def _open(path: Path) -> Any:
         raise ModelError(f"{path}: there is no such file; expected an ONNX model")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised
+    if not to_run:  # optimising computes every constant of the graph
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(path, sess_options=options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no root of their own

@@ -13,7 +13,6 @@ from streams.inference.client import READY
 
 __all__ = ["ServedVersion", "TritonControl"]
 
-_LOAD_S = 180.0
 _OVERDUE = "StatusCode.DEADLINE_EXCEEDED"
 _NO_ANSWER = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.CANCELLED", _OVERDUE})
 _TRACE = "\n\nAt:\n"
@@ -53,7 +52,7 @@ class TritonControl:
 
         Args:
             address: `host:port` of the gRPC endpoint.
-            timeout_s: longest wait for an answer; loading may take longer.
+            timeout_s: longest wait for an answer; loading has a timeout of its own.
         """
         self.address = address
         self._timeout_s = timeout_s
@@ -91,14 +90,20 @@ class TritonControl:
         )
         return bool(config.config.version_policy.WhichOneof("policy_choice") == "all")
 
-    async def load(self, model: str) -> None:
-        """Have the server load what the repository holds of a model; what is loaded and unchanged serves on.
+    async def load(self, model: str, *, timeout_s: float) -> None:
+        """Have the server load what the repository holds of a model, and unload what it holds no more.
+
+        What is loaded and unchanged serves on. A server that still loads a version of it answers when that has ended.
+
+        Args:
+            model: name in the repository.
+            timeout_s: longest wait.
 
         Raises:
             ConfigurationError: it cannot be loaded, or the server does not let itself be told.
-            DependencyUnavailable: the server does not answer.
+            DependencyUnavailable: the server does not answer, or not in time.
         """
-        await self._call(f"load {model}", partial(self._client.load_model, model), _LOAD_S)
+        await self._call(f"load {model}", partial(self._client.load_model, model), timeout_s)
 
     async def _call(self, what: str, send: Callable[..., Awaitable[Any]], timeout_s: float) -> Any:
         try:
@@ -123,4 +128,4 @@ class TritonControl:
 
 def _told(reason: str) -> str:
     """The reason without the trace of the Python that met it."""
-    return reason.partition(_TRACE)[0].strip()
+    return reason.partition(_TRACE)[0].strip().removesuffix(";")

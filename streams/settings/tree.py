@@ -102,6 +102,8 @@ class TritonSettings(_Section):
     """`host:port` of the gRPC endpoint; empty: the Triton of `braid up`."""
     timeout_s: Seconds = 30.0
     """Longest wait for one inference."""
+    load_timeout_s: Seconds = 180.0
+    """Longest wait for a version to be loaded; TensorRT compiles a model meanwhile, which takes minutes."""
     max_batch: Annotated[int, Field(ge=1, le=64)] = 8
     """Items sent to a model in one request at most."""
     max_in_flight: Annotated[int, Field(ge=1, le=32)] = 3

@@ -1,5 +1,7 @@
 """What a person does with the versions of a model while workers run."""
 
+import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +23,8 @@ __all__ = ["VersionDesk", "open_desk"]
 
 T = TypeVar("T")
 
+# As ONNX Runtime, Python and CUDA say it; and as Triton's Python backend does when a model's process was killed.
+_NO_MEMORY = re.compile(r"bad_alloc|MemoryError|out of memory|allocate memory|Stub process .* is not healthy")
 _OUTPUTS = tuple(tensor.name for tensor in FUSION.outputs)
 
 
@@ -72,12 +76,16 @@ class VersionDesk:
             number = max(versions.highest, *versions_of(folder)) + 1
             _as_configuration(partial(add_version, folder, number, source))
             try:
-                await self._control.load(model)
+                await self._control.load(model, timeout_s=self._settings.triton.load_timeout_s)
                 await self._have_answered(client, number)
+            except asyncio.CancelledError:  # a person waits no longer
+                _as_configuration(partial(remove_version, folder, number))
+                raise
             except BraidError as error:
                 left = await self._take_back(folder, number)
+                serves = await self._serves(client, versions.live)
                 raise _refusal(
-                    f"version {number} of {model} was not deployed: {error}; version {versions.live} serves on{left}"
+                    f"version {number} of {model} was not deployed: {error}{_mend(error)}; {serves}{left}"
                 ) from error
         await self._change(model, lambda now: now.among(versions_of(folder)).deployed(number, own))
         return number
@@ -146,7 +154,7 @@ class VersionDesk:
             raise _refusal(f"{folder / str(version)} is not there; versions: {_listed(versions_of(folder))}")
         await self._change(model, lambda now: now.without(version))
         _as_configuration(partial(remove_version, folder, version))
-        await self._control.load(model)
+        await self._control.load(model, timeout_s=self._settings.triton.load_timeout_s)
 
     async def overview(self) -> list[ModelOverview]:
         """Every model of the repository and of Triton, in order of name.
@@ -241,10 +249,18 @@ class VersionDesk:
         except ModelError as error:
             return f"; remove its folder, or Triton loads it when it starts again: {error}"
         try:
-            await self._control.load(folder.name)
+            await self._control.load(folder.name, timeout_s=self._settings.triton.timeout_s)
         except BraidError as error:
             return f"; its folder was removed again, but Triton could not be told, restart it before the next: {error}"
         return ""
+
+    async def _serves(self, client: ModelClient, live: int) -> str:
+        """Whether the live version answers, asked rather than supposed: a server that runs out of memory may end."""
+        try:
+            await client.infer(client.spec.sample(), _OUTPUTS, live)
+        except BraidError as error:
+            return f"version {live} stays live, and answers again as soon as Triton does: {error}"
+        return f"version {live} serves on"
 
     async def _refuse_unloaded(self, model: str, version: int) -> None:
         self._refuse_unswappable(model)
@@ -313,6 +329,13 @@ def _as_configuration(deed: Callable[[], T]) -> T:
 
 def _refusal(message: str) -> ConfigurationError:
     return ConfigurationError(message, code="configuration.model_version")
+
+
+def _mend(error: BraidError) -> str:
+    """What helps where the server was short of memory; nothing for other errors."""
+    if not _NO_MEMORY.search(str(error)):
+        return ""
+    return " (short of memory: give Triton more, or unload a version that is not needed with `braid models remove`)"
 
 
 def _why_not(served: list[ServedVersion], version: int) -> str:

@@ -1,5 +1,6 @@
 """The real Kafka, Redis and Triton of one `braid up`, started once per run; each test has names of its own in it."""
 
+import asyncio
 import fcntl
 import os
 import signal
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
 
@@ -24,6 +26,7 @@ from streams.topics import ensure_topics
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
 BUILD_TIMEOUT_S = 900.0
+COMMAND_TIMEOUT_S = 180.0
 YEARS_S = 10 * 365 * 86_400
 OWN_MODELS = "BRAID_MODELS__REPOSITORY"
 
@@ -198,3 +201,24 @@ async def settings(
         await admin.delete_topics(created)
     finally:
         await admin.close()
+
+
+@pytest.fixture
+def braid_models(settings: Settings, tmp_path: Path) -> Callable:
+    """Runs `braid models …` with the test's settings: exit code, what it printed, and what it said."""
+    config = tmp_path / "models.yaml"
+    document = settings.model_dump(mode="json")
+    assert settings.redis.url is not None
+    document["redis"]["url"] = settings.redis.url.get_secret_value()
+    config.write_text(yaml.safe_dump(document))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("BRAID_")}
+
+    async def run(*arguments: str) -> tuple[int | None, str, str]:
+        command = [sys.executable, "-m", "streams.cli", "models", *arguments, "--config", str(config)]
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=clean)
+        async with asyncio.timeout(COMMAND_TIMEOUT_S):
+            printed, said = await process.communicate()
+        return process.returncode, printed.decode(), said.decode()
+
+    return run

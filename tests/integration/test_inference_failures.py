@@ -13,10 +13,7 @@ What Triton 2.51 does, as seen here with a model of the Python backend:
 """
 
 import asyncio
-import os
-import random
 import shutil
-import signal
 import time
 from pathlib import Path
 
@@ -28,12 +25,10 @@ from processors.models.config_pbtxt import render_config
 from processors.models.spec import EnsembleStep, ModelSpec, TensorSpec
 from streams.errors import PoisonItem
 from streams.inference import ModelClient, TritonServer, check_models
-from streams.local.ports import PortBook
-from streams.local.service import Service, ServicePlan
-from streams.local.triton import EmbeddedTriton
 from streams.settings import Settings, TritonSettings
 from streams.worker.encoders import Encoder
 from streams.worker.readiness import Readiness
+from tests.integration.own_triton import OwnTriton
 
 FRAGILE = ModelSpec(
     name="fragile",
@@ -57,57 +52,19 @@ GOOD = [float(number) for number in range(1, 12)]
 DEADLINE_S = 60.0
 
 
-class Triton:
-    """A Triton that serves the fragile model and an ensemble of it, started again whenever it ends."""
-
-    def __init__(self, directory: Path) -> None:
-        for spec in (FRAGILE, WHOLE):
-            version = directory / "models" / spec.name / "1"
-            version.mkdir(parents=True)
-            (version.parent / "config.pbtxt").write_text(render_config(spec))
-        shutil.copy(Path(__file__).parent / "fragile" / "model.py", directory / "models" / FRAGILE.name / "1")
-        (directory / "logs").mkdir()
-        ports = PortBook(directory / "ports.json", {}, random.Random())
-        chosen = (ports.port("grpc"), ports.port("http"), ports.port("metrics"))
-        self._logs = directory / "logs"
-        self._embedded = EmbeddedTriton(directory / "backends", self._logs, directory / "models", chosen, build=None)
-        self.address = self._embedded.address
-        self.starts: list[str] = []
-        self._keeping: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        plan = ServicePlan(
-            "triton",
-            await self._embedded.prepare(),
-            self._embedded.probe,
-            ready_within_s=60.0,
-            stop_within_s=10.0,
-            clean_up=self._embedded.remove_shared_memory,
-            first_backoff_s=0.05,
-        )
-        self._service = Service(plan, self._logs, lambda: None, self.starts.append)
-        await self._service.start()
-
-    def keep(self) -> None:
-        self._keeping = asyncio.create_task(self._service.keep())
-
-    def kill(self) -> None:
-        assert self._service.record.pid
-        os.kill(self._service.record.pid, signal.SIGKILL)
-
-    async def stop(self) -> None:
-        if self._keeping is not None:
-            self._keeping.cancel()
-        await self._service.stop()
-
-    @property
-    def deaths(self) -> int:
-        return sum("ended with exit code" in line for line in self.starts)
+def write_models(models: Path) -> None:
+    """The fragile model and an ensemble of it."""
+    for spec in (FRAGILE, WHOLE):
+        version = models / spec.name / "1"
+        version.mkdir(parents=True)
+        (version.parent / "config.pbtxt").write_text(render_config(spec))
+    shutil.copy(Path(__file__).parent / "fragile" / "model.py", models / FRAGILE.name / "1")
 
 
 @pytest.fixture
 async def triton(tmp_path):
-    triton = Triton(tmp_path)
+    write_models(tmp_path / "models")
+    triton = OwnTriton(tmp_path)
     await triton.start()
     yield triton
     await triton.stop()
@@ -116,7 +73,7 @@ async def triton(tmp_path):
 class Asker:
     """A worker's encoder for a model."""
 
-    def __init__(self, triton: Triton, timeout_s: float, spec: ModelSpec = FRAGILE) -> None:
+    def __init__(self, triton: OwnTriton, timeout_s: float, spec: ModelSpec = FRAGILE) -> None:
         self.readiness = Readiness()
         self.readiness.set_present("assignment")
         self.client = ModelClient(TritonServer(triton.address), spec, timeout_s=timeout_s)

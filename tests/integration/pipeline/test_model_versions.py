@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +11,6 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
-import yaml
 from onnx import TensorProto, helper
 
 from processors.models.export import export_model
@@ -29,7 +26,6 @@ from streams.store import LiveModels, ModelVersions, Store
 
 DEADLINE_S = 60.0
 TAKEN_UP_WITHIN_MS = 2_000
-COMMAND_S = 180.0
 SECONDS, SPEED = 210, 3.0
 
 
@@ -85,32 +81,11 @@ def lenient(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def braid(settings: Settings, tmp_path: Path) -> Callable:
-    """Runs `braid models …` with the test's settings: exit code, what it printed, and what it said."""
-    config = tmp_path / "models.yaml"
-    document = settings.model_dump(mode="json")
-    assert settings.redis.url is not None
-    document["redis"]["url"] = settings.redis.url.get_secret_value()
-    config.write_text(yaml.safe_dump(document))
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("BRAID_")}
-
-    async def run(*arguments: str) -> tuple[int | None, str, str]:
-        command = [sys.executable, "-m", "streams.cli", "models", *arguments, "--config", str(config)]
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=clean)
-        async with asyncio.timeout(COMMAND_S):
-            printed, said = await process.communicate()
-        return process.returncode, printed.decode(), said.decode()
-
-    return run
-
-
-@pytest.fixture
-def done(braid: Callable) -> Callable:
+def done(braid_models: Callable) -> Callable:
     """Runs `braid models …`, which must succeed; gives what it printed."""
 
     async def done(*arguments: str) -> str:
-        code, printed, said = await braid(*arguments)
+        code, printed, said = await braid_models(*arguments)
         assert code == 0, said
         return printed
 
@@ -207,7 +182,7 @@ async def test_a_worker_that_starts_later_asks_what_was_promoted(
 
 
 async def test_what_cannot_take_the_live_version_s_place_is_refused_and_leaves_it_serving(
-    repository, triton_grpc, braid, fusion, trained, tmp_path
+    repository, triton_grpc, braid_models, fusion, trained, tmp_path
 ):
     """Refused: another signature, a file that is cut, and one that only the server finds out about."""
     other, cut, torn = tmp_path / "other.onnx", tmp_path / "cut.onnx", tmp_path / "torn" / "model.onnx"
@@ -220,8 +195,8 @@ async def test_what_cannot_take_the_live_version_s_place_is_refused_and_leaves_i
     before = (await fusion())["versions"]
     folders = versions_of(repository / "fusion")
 
-    refused = [await braid("deploy", "fusion", str(path)) for path in (other, cut, torn)]
-    unloaded = await braid("promote", "fusion", "99")
+    refused = [await braid_models("deploy", "fusion", str(path)) for path in (other, cut, torn)]
+    unloaded = await braid_models("promote", "fusion", "99")
 
     assert [code for code, _, _ in (*refused, unloaded)] == [2, 2, 2, 2]
     assert "this file: x FP32 [N, 2] -> y FP32 [N, 2]" in refused[0][2]
@@ -238,7 +213,7 @@ async def test_what_cannot_take_the_live_version_s_place_is_refused_and_leaves_i
 
 
 async def test_a_folder_brings_its_external_data_and_a_version_can_be_removed_again(
-    repository, braid, done, fusion, trained, tmp_path
+    repository, braid_models, done, fusion, trained, tmp_path
 ):
     folder = tmp_path / "whole"
     folder.mkdir()
@@ -249,7 +224,7 @@ async def test_a_folder_brings_its_external_data_and_a_version_can_be_removed_ag
     new = (await fusion())["versions"][-1]
     assert (new["loaded"], (repository / "fusion" / str(new["version"]) / "w.bin").is_file()) == (True, True)
     await done("shadow", "fusion", str(new["version"]))
-    code, _, said = await braid("remove", "fusion", str(new["version"]))
+    code, _, said = await braid_models("remove", "fusion", str(new["version"]))
     assert (code, "is the shadow" in said) == (2, True)
     await done("shadow", "fusion", str(new["version"]), "--off")
     await done("remove", "fusion", str(new["version"]))

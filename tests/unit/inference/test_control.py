@@ -119,9 +119,9 @@ async def test_whether_all_versions_are_served_is_read_from_the_server(triton, c
     ],
 )
 async def test_a_load_that_fails_says_whose_it_is_to_mend(triton, control, status, reason, family, said):
-    await control.load("fusion")
+    await control.load("fusion", timeout_s=5)
     triton.status = (grpc.StatusCode[status], reason)
     with pytest.raises(family, match=said) as raised:
-        await control.load("fusion")
+        await control.load("fusion", timeout_s=5)
     assert type(raised.value) is family
     assert triton.asked == ["fusion", "fusion"]
