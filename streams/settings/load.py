@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 from streams.errors import ConfigurationError
 from streams.settings.document import Document, KeyPath, in_force, read_document
 from streams.settings.faults import PREFIX, describe_fault, nearest
-from streams.settings.tree import ModalitySettings, Settings, WindowSettings
+from streams.settings.tree import Settings
+from streams.settings.windows import ModalitySettings, WindowSettings
 
 __all__ = ["CONFIG_VARIABLE", "load_settings"]
 
