@@ -12,17 +12,15 @@ finalises under that fence. Every write is atomic, idempotent and answered with 
 Readers need neither fence nor check. `docs/reference/redis.md` documents every key.
 """
 
-from streams.store.baselines import (
-    MAX_LESSONS,
-    MAX_STATE_BYTES,
+from streams.store.baseline_documents import (
     BaselineAbout,
-    Baselines,
     BaselineWrite,
     Lesson,
     PendingWindow,
     StoredBaseline,
     StoredLesson,
 )
+from streams.store.baselines import MAX_LESSONS, MAX_STATE_BYTES, Baselines
 from streams.store.identity import detection_id, items_digest, split_detection_id
 from streams.store.models import Comparison, DifferingWindow, LiveModels, ModelVersions, add_up
 from streams.store.positions import Position

@@ -9,7 +9,7 @@ import pytest
 
 from streams.records import AudioCoverage, Detection, TranscriptCoverage, VideoCoverage
 from streams.records.detections import DETECTION_SCHEMA
-from streams.store.baselines import BaselineAbout
+from streams.store.baseline_documents import BaselineAbout
 from streams.store.keys import Keys
 from streams.store.verdicts import Verdict
 from streams.store.write_calls import coverage_counters
