@@ -22,8 +22,8 @@ def short_form(names: str, seed: int) -> Scenario:
     """A scenario of some ten seconds.
 
     Args:
-        names: of one scenario; or of several in which nothing is done to a process, with a dot between them: the sources
-            of all send at the same time.
+        names: of one scenario; or of several in which nothing is done to a process, with a dot between them: the
+            sources of all send at the same time.
         seed: of every random choice.
     """
     parts = [_SCENARIOS[name](seed, 10) for name in names.split(".")]
