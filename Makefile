@@ -6,6 +6,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Workers and commands start by the hundred in a test run, and without bytecode each compiles the packages anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test test-unit check fmt bench chaos clean
 
 help: ## Say what the targets do

@@ -7,7 +7,7 @@ from dataclasses import replace
 from processors.modality import Modality
 from tests.chaos.schedule import Action, Deed, Faults, Jump, Scenario, SourcePlan
 
-__all__ = ["LEAST_KILLS", "NAMES", "long_form", "short_form", "what_happens"]
+__all__ = ["LEAST_KILLS", "NAMES", "SHORT_FORMS", "long_form", "short_form", "what_happens"]
 
 _FAULTY = Faults(poison=0.02, late=0.12, duplicate=0.03)  # of so few items, at least some
 _CLEAN = Faults(0.0, 0.0, 0.0)
@@ -18,9 +18,21 @@ _KILL_EVERY_S = 7.0
 _STORM_WORKERS = 4
 
 
-def short_form(name: str, seed: int) -> Scenario:
-    """A scenario of some ten seconds."""
-    return _SCENARIOS[name](seed, 10)
+def short_form(names: str, seed: int) -> Scenario:
+    """A scenario of some ten seconds.
+
+    Args:
+        names: of one scenario; or of several in which nothing is done to a process, with a dot between them: the
+            sources of all send at the same time.
+        seed: of every random choice.
+    """
+    parts = [_SCENARIOS[name](seed, 10) for name in names.split(".")]
+    if len(parts) == 1:
+        return parts[0]
+    if any(replace(part, name="", sources=()) != Scenario("", seed, ()) for part in parts):
+        raise ValueError(f"{names}: something besides what their sources send sets these scenarios apart")
+    sources = {plan.name: plan for part in parts for plan in part.sources}
+    return Scenario(names, seed, tuple(sources.values()))
 
 
 def long_form(name: str, seed: int, kills: int = LEAST_KILLS) -> Scenario:
@@ -212,3 +224,6 @@ _SCENARIOS: Mapping[str, Callable[[int, int], Scenario]] = {
     "foreign": _foreign,
 }
 NAMES = tuple(_SCENARIOS)
+_OF_SOURCES = ("triton_refuses", "clock_jumps", "transactions", "vanishes")
+SHORT_FORMS = (*(name for name in NAMES if name not in _OF_SOURCES), ".".join(_OF_SOURCES))
+"""Every scenario once: those that differ in what sources send are played as one, since each source is judged alone."""

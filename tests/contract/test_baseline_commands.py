@@ -227,7 +227,7 @@ def test_encoders_that_cannot_be_compared_are_named(braid, learned, tmp_path, mo
 def test_a_baseline_that_is_too_large_is_refused_with_both_sizes(braid, learned, in_store, tmp_path):
     source_id, path = learned(), tmp_path / "b"
     braid("export", source_id, path)
-    large = SourceBaseline(capacity=400)
+    large = SourceBaseline(capacity=100)
     large.learn(f"{source_id}/0/4000", features_of(0))
     path.write_bytes(b"\n".join([*path.read_bytes().split(b"\n", 3)[:3], large.to_bytes()]))
     with pytest.raises(ConfigurationError, match=rf"has {len(large.to_bytes())} bytes, expected at most {64 * 1024}"):

@@ -53,18 +53,8 @@ def processes_of(data_dir: Path) -> list[psutil.Process]:
     return found
 
 
-def test_each_time_it_ends_by_itself_with_a_verdict_and_leaves_nothing(start):
-    for _ in range(2):
-        process, out, data_dir = start()
-        assert process.wait(END_S) == 0, out.read_text()
-        text = out.read_text()
-        assert "events found: " in text
-        assert text.count(": all covered") == 2
-        assert "braid ingest YOUR_VIDEO.mp4" in text
-        assert processes_of(data_dir) == []
-
-
-def test_interrupted_in_the_middle_it_leaves_nothing(start):
+def test_it_leaves_nothing_when_interrupted_and_the_next_one_ends_by_itself_with_a_verdict(start):
+    """In the same directory: windows of the first that become final in the second count for neither of its sources."""
     process, out, data_dir = start()
     deadline_s = time.monotonic() + END_S
     while " r0 " not in out.read_text():
@@ -74,4 +64,12 @@ def test_interrupted_in_the_middle_it_leaves_nothing(start):
     process.send_signal(signal.SIGINT)
     assert process.wait(STOP_S) == 130, out.read_text()
     assert "nothing is left running" in out.read_text()
+    assert processes_of(data_dir) == []
+
+    process, out, data_dir = start()
+    assert process.wait(END_S) == 0, out.read_text()
+    text = out.read_text()
+    assert "events found: " in text
+    assert text.count(": all covered") == 2
+    assert "braid ingest YOUR_VIDEO.mp4" in text
     assert processes_of(data_dir) == []

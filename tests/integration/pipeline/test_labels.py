@@ -104,8 +104,21 @@ def began(windows: WindowSet) -> list[int]:
     ]
 
 
-async def test_verdicts_become_a_set_of_what_the_worker_fused(settings, answered, label, store, unique, tmp_path):
+async def test_a_network_learns_from_all_that_is_stored_and_verdicts_become_a_set_of_what_the_worker_fused(
+    settings, answered, label, unique, tmp_path
+):
     found = await answered()
+    words = ("--from-store", "--source", unique, "--out", tmp_path / "out", "--epochs", 1, "--width", 8, "--json")
+    code, printed, said = await label(*words, command="pretrain")
+    assert code == 0, said
+    assert sum(json.loads(printed)["windows"].values()) == len(found)
+    assert (tmp_path / "out/pretrained.safetensors").exists()
+    kept = read_windows(tmp_path / "out/from-store.npz")
+    assert began(kept) == [detection.start_ms for detection in found]
+    assert (kept.classes, np.isnan(kept.labels).all()) == ((UNLABELLED_CLASS,), True)
+    newest = await collect_training_set(settings, Chosen(source_id=unique, limit=3, gap_ms=60_000, judged=False))
+    assert began(newest.windows) == [detection.start_ms for detection in found[-3:]]
+
     first, second = EVENT_CLASSES[:2]
     judged, said_of = [found[1], found[2], found[3], found[-2]], [(first,), (), (second, first), (second,)]
     for detection, classes in zip(judged, said_of, strict=True):
@@ -136,20 +149,6 @@ async def test_verdicts_become_a_set_of_what_the_worker_fused(settings, answered
     probabilities, embeddings = await fused_again(settings, made)
     np.testing.assert_allclose(probabilities, [[*one.probabilities.values()] for one in judged], atol=CLOSE)
     np.testing.assert_allclose(embeddings, [one.embedding for one in judged], atol=CLOSE)
-
-
-async def test_without_verdicts_a_network_learns_from_all_that_is_stored(settings, answered, label, unique, tmp_path):
-    found = await answered()
-    words = ("--from-store", "--source", unique, "--out", tmp_path / "out", "--epochs", 1, "--width", 8, "--json")
-    code, printed, said = await label(*words, command="pretrain")
-    assert code == 0, said
-    assert sum(json.loads(printed)["windows"].values()) == len(found)
-    assert (tmp_path / "out/pretrained.safetensors").exists()
-    kept = read_windows(tmp_path / "out/from-store.npz")
-    assert began(kept) == [detection.start_ms for detection in found]
-    assert (kept.classes, np.isnan(kept.labels).all()) == ((UNLABELLED_CLASS,), True)
-    newest = await collect_training_set(settings, Chosen(source_id=unique, limit=3, gap_ms=60_000, judged=False))
-    assert began(newest.windows) == [detection.start_ms for detection in found[-3:]]
 
 
 async def test_what_cannot_be_had_any_more_is_counted_and_the_rest_is_written(

@@ -16,7 +16,7 @@ def evaluate(*words: str | Path) -> Result:
 
 
 def test_json_is_one_document_with_every_kind(material: Path, repository: Path) -> None:
-    words = ("--data", material, "--models", repository, "--sources", "1", "--learned-minutes", "3", "--json")
+    words = ("--data", material, "--models", repository, "--sources", "1", "--learned-minutes", "1", "--json")
     outcome = evaluate(*words)
     assert outcome.exit_code == 0, outcome.output
     document = json.loads(outcome.stdout)

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
+COMMANDS = typer.main.get_command(command_line())
 
 
 def blocks(language):
@@ -47,10 +48,9 @@ def test_yaml_is_a_valid_configuration(page, text):
 
 @pytest.mark.parametrize(("page", "text"), blocks("bash"))
 def test_commands_exist_with_their_options(page, text):
-    root = typer.main.get_command(command_line())
     lines = [shlex.split(line, comments=True) for line in text.splitlines()]
     for words in (line for line in lines if line and line[0] == "braid"):
-        command, rest = root, words[1:]
+        command, rest = COMMANDS, words[1:]
         while hasattr(command, "commands"):
             name = rest.pop(0)
             found = command.commands.get(name)
