@@ -19,8 +19,9 @@ _HALF_LIFE: Final = 20_000
 _JOIN_SHARE: Final = 0.02
 _JOIN_COUNT: Final = 10.0
 """Conformal down to this share of the scores, and to so many of them; from there on the tail."""
-_DEEP: Final = -200.0
-"""Logarithm of p from which on it falls slowly, so that it never reaches 0 and higher scores still differ."""
+_DEEP: Final = -23.0
+"""Logarithm of p, one in ten thousand million, from which on it falls slowly: so few scores can't tell more of a tail,
+and higher ones still differ."""
 _FEWEST_IN_TAIL: Final = 20
 _HIGHEST: Final = float(np.finfo(np.float32).max)
 

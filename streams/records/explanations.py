@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "Probability", "UnusualMoment"]
 
-_P_DIGITS: Final = 6
+_P_DIGITS: Final = 3
+"""Significant ones: small p-values are those that matter."""
 _HEAT_DIGITS: Final = 2
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -56,7 +57,8 @@ class Explanation(BaseModel):
                 for part, cells in judgement.heat.items()
             },
             seconds=tuple(
-                UnusualMoment(start_ms=moment.start_ms, p=round(moment.p, _P_DIGITS)) for moment in judgement.seconds
+                UnusualMoment(start_ms=moment.start_ms, p=float(f"{moment.p:.{_P_DIGITS}g}"))
+                for moment in judgement.seconds
             ),
             words=judgement.words,
             similar=judgement.similar,

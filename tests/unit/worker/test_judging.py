@@ -26,7 +26,7 @@ UNUSUAL = Judgement(
     {Part.MOTION: 0.02},
     2.0,
     {Part.MOTION: np.array([[0.123, 4.0]], np.float32)},
-    (Place(1_000, 0.03),),
+    (Place(1_000, 3.14159e-9),),
     ("help",),
     ("video.dark",),
     ("cam/0/4000",),
@@ -90,7 +90,7 @@ async def test_an_unusual_window_is_told_with_where_and_by_what(judge):
     explanation = told["explanation"].model_dump()
     assert explanation == {
         "heat": {"motion": ((0.12, 4.0),)},
-        "seconds": ({"start_ms": 1_000, "p": 0.03},),
+        "seconds": ({"start_ms": 1_000, "p": 3.14e-9},),
         "words": ("help",),
         "similar": ("cam/0/4000",),
     }
