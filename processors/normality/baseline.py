@@ -190,9 +190,11 @@ class SourceBaseline:
         fused = []
         for number, group in enumerate(held_out):
             rest = [scores for other, group_of in enumerate(held_out) if other != number for scores in group_of]
-            others: dict[Part, Calibrator | NamedShare] = {**_calibrators_of(rest), Part.STATES: _named_of(rest)}
+            others, named = _calibrators_of(rest), _named_of(rest)
             for scores in group:
                 p_values = {part: others[part].p_of(score) for part, score in scores.items() if part in others}
+                if scores[Part.STATES]:
+                    p_values[Part.STATES] = named.p_of(scores[Part.STATES])
                 fused.append(self._whole.fuse(p_values))
         self._whole.calibrator = Calibrator.of(fused)
 
@@ -322,9 +324,9 @@ class SourceBaseline:
         )
 
     def _warm(self, answers: _Answers) -> list[Part]:
-        """The parts of a window whose p-values are valid."""
+        """The parts of a window that are heard: their p-values are valid, and states have a name."""
         warm = [part for part in answers.parts if self._parts[part].calibrator.is_warm]
-        if warm:
+        if warm and answers.named:
             warm.append(Part.STATES)
         return warm if answers.words is None or not self._words.calibrator.is_warm else [*warm, Part.VOCABULARY]
 
@@ -354,7 +356,7 @@ def _calibrators_of(windows: Sequence[Mapping[Part, float]]) -> dict[Part, Calib
 
 
 def _named_of(windows: Sequence[Mapping[Part, float]]) -> NamedShare:
-    return NamedShare.of([scores[Part.STATES] for scores in windows if Part.STATES in scores])
+    return NamedShare.of([scores[Part.STATES] for scores in windows])
 
 
 def _most_telling(answers: _Answers) -> _Answers:
