@@ -7,13 +7,10 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
-import tritonclient.grpc as triton
 
 from processors.modality import Modality
 from processors.models.export import export_model
@@ -35,14 +32,13 @@ from processors.models.spec import (
 )
 from streams.settings import Settings
 from tests.bench.figures import Figure
+from tests.bench.through_triton import BATCH, Feed, handed_to_triton, make_feed, rates_through_triton
 
 __all__ = ["measure_models"]
 
-BATCH = 16
 ROUNDS = 15
-CALLS_AT_ONCE = 4
-TRITON_CALLS = 24
-TIMEOUT_S = 60.0
+TRITON_ROUNDS, TRITON_CALLS = 3, 24
+PRECISION_ROUNDS, PRECISION_CALLS = 31, 8
 _FUSION_SHAPE = FusionShape(
     modalities={modality.value: dim for modality, dim in EMBEDDING_DIMS.items()},
     tasks=(Task("event", EVENT_CLASSES, is_exclusive=False),),
@@ -52,10 +48,8 @@ RAW_ITEMS_OF_A_WINDOW = {Modality.VIDEO: 8, Modality.AUDIO: 4}
 RAW_WINDOWS = 4
 RAW = "of 8 frames and 4 seconds raw"
 ENCODED_ONCE = "of which half was encoded for the one before"
-TEXT = b"the delivery for this morning has arrived at the dock; the gate is up!"
 
-_Feed = Mapping[str, np.ndarray]
-_Asked = tuple[onnxruntime.InferenceSession, _Feed]
+_Asked = tuple[onnxruntime.InferenceSession, Feed]
 
 
 async def measure_models(settings: Settings) -> tuple[list[Figure], dict[str, Any]]:
@@ -69,10 +63,29 @@ async def measure_models(settings: Settings) -> tuple[list[Figure], dict[str, An
         figures.append(Figure(f"a window {name}, one thread", found, "ms/window"))
     ways = zip(window_ms[RAW], window_ms[ENCODED_ONCE], strict=True)
     figures.append(Figure(f"a window {RAW} / {ENCODED_ONCE}", [raw / once for raw, once in ways]))
+    address = settings.triton.grpc or ""
     for spec in (VIDEO_ENCODER, AUDIO_ENCODER, TEXT_ENCODER, FUSION):
-        found = await asyncio.to_thread(_through_triton, settings.triton.grpc or "", spec)
-        figures.append(Figure(f"{spec.name}, through Triton", found, "items/s"))
+        served = await asyncio.to_thread(rates_through_triton, address, [SPECS[spec.name]], TRITON_ROUNDS, TRITON_CALLS)
+        figures.append(Figure(f"{spec.name}, through Triton", served[spec.name], "items/s"))
+    for name in CALIBRATIONS:
+        both = await asyncio.to_thread(_precisions_through_triton, address, SPECS[name])
+        for precision, found in both.items():
+            figures.append(Figure(f"{name} {precision}, through Triton in turn", found, "items/s"))
+        pairs = zip(both["int8"], both["fp32"], strict=True)
+        figures.append(Figure(f"{name}, through Triton, int8 / fp32", [int8 / fp32 for int8, fp32 in pairs]))
     return figures, {"batch": BATCH}
+
+
+def _precisions_through_triton(address: str, spec: ModelSpec) -> dict[str, list[float]]:
+    """Items a second by precision, both on the same server, whatever its repository was built in."""
+    with tempfile.TemporaryDirectory(prefix="braid-bench-models-") as folder:
+        graphs = {precision: Path(folder) / f"{precision}.onnx" for precision in ("fp32", "int8")}
+        export_model(load_network(spec.name), spec, graphs["fp32"])
+        quantise(graphs["fp32"], graphs["int8"], CALIBRATIONS[spec.name])
+        named = {f"{spec.name}_{precision}": graph for precision, graph in graphs.items()}
+        with handed_to_triton(address, spec, named) as specs:
+            rates = rates_through_triton(address, specs, PRECISION_ROUNDS, PRECISION_CALLS)
+    return dict(zip(graphs, rates.values(), strict=True))
 
 
 def _measure_graphs() -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, list[float]]]:
@@ -90,7 +103,7 @@ def _measure_graphs() -> tuple[dict[str, list[float]], dict[str, list[float]], d
             "audio_encoder": (graphs[AUDIO_ENCODER.name], AUDIO_ENCODER),
             "text_encoder": (graphs[TEXT_ENCODER_ONNX.name], TEXT_ENCODER_ONNX),
         }
-        sessions = {name: (_open(path, 1), _feed(spec)) for name, (path, spec) in chosen.items()}
+        sessions = {name: (_open(path, 1), make_feed(spec)) for name, (path, spec) in chosen.items()}
         rates: dict[str, list[float]] = {name: [] for name in sessions}
         for _ in range(ROUNDS):
             for name, (session, feed) in sessions.items():
@@ -100,7 +113,7 @@ def _measure_graphs() -> tuple[dict[str, list[float]], dict[str, list[float]], d
             graph = Path(folder) / f"{kind}.onnx"
             export_model(ServedFusion(make_fusion(kind, _FUSION_SHAPE)).eval(), FUSION, graph)
             fusions[f"fusion of the kind {kind}"] = _open(graph, 2)
-        feed = _feed(FUSION)
+        feed = make_feed(FUSION)
         fusion_ms: dict[str, list[float]] = {name: [] for name in fusions}
         for _ in range(ROUNDS):
             for name, session in fusions.items():
@@ -117,8 +130,8 @@ def _measure_windows(
     plan = ModelPlan(raw=RAW_ITEMS_OF_A_WINDOW)
     spec = read_facts(plan).make_specs()[FUSION.name]
     export_model(load_network(FUSION.name, plan), spec, path)
-    raw, raw_feed = _open(path, 1), _feed(spec, RAW_WINDOWS)
-    fusion_feed = _feed(FUSION, RAW_WINDOWS)
+    raw, raw_feed = _open(path, 1), make_feed(spec, RAW_WINDOWS)
+    fusion_feed = make_feed(FUSION, RAW_WINDOWS)
     found: dict[str, list[float]] = {RAW: [], ENCODED_ONCE: []}
     for _ in range(ROUNDS):
         found[RAW].append(1_000 * _seconds(raw, raw_feed) / RAW_WINDOWS)
@@ -137,42 +150,7 @@ def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def _feed(spec: ModelSpec, rows: int = BATCH) -> _Feed:
-    random = np.random.default_rng(5)
-    feed = {}
-    for tensor in spec.inputs:
-        shape = (rows, *(16 if size < 0 else size for size in tensor.shape))
-        if tensor.dtype == "BYTES":
-            feed[tensor.name] = np.full(shape, TEXT, object)
-        elif tensor.dtype == "FP32":
-            feed[tensor.name] = random.uniform(0, 0.1, shape).astype(np.float32)
-        else:
-            high = {"attention_mask": 2}.get(tensor.name, 256)
-            feed[tensor.name] = random.integers(1, high, shape).astype(tensor.numpy_dtype)
-    return feed
-
-
-def _seconds(session: onnxruntime.InferenceSession, feed: _Feed) -> float:
+def _seconds(session: onnxruntime.InferenceSession, feed: Feed) -> float:
     begun_s = time.perf_counter()
     session.run(None, dict(feed))
     return time.perf_counter() - begun_s
-
-
-def _through_triton(address: str, spec: ModelSpec) -> list[float]:
-    feed = _feed(SPECS[spec.name])
-    with triton.InferenceServerClient(address) as client, ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
-
-        def call(_: int) -> None:
-            inputs = []
-            for tensor in spec.inputs:
-                inputs.append(triton.InferInput(tensor.name, list(feed[tensor.name].shape), tensor.dtype))
-                inputs[-1].set_data_from_numpy(feed[tensor.name])
-            client.infer(spec.name, inputs, client_timeout=TIMEOUT_S)
-
-        list(pool.map(call, range(CALLS_AT_ONCE)))
-        found = []
-        for _ in range(3):
-            begun_s = time.perf_counter()
-            list(pool.map(call, range(TRITON_CALLS)))
-            found.append(TRITON_CALLS * BATCH / (time.perf_counter() - begun_s))
-        return found
