@@ -1,6 +1,8 @@
 import shutil
+import sys
 import wave
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -8,17 +10,25 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tiny_checkpoints import WRITERS
+
 from processors.datasets.recordings import TimedEvent, write_labels
 from processors.datasets.windows import TaskLabels, WindowItems, WindowSet
 from processors.modality import Modality
 from processors.models.encoders import text_weights_path
 from processors.models.skeleton import render_skeleton
+from processors.models.training.data import RecordingTools
 from processors.models.training.plan import TrainingPlan
+from processors.models.training.run import train
+from streams.cli.recordings import make_tools
 
 DIMS = {Modality.VIDEO: 6, Modality.AUDIO: 5, Modality.TRANSCRIPT: 4}
 CLASSES = ("crash", "alarm")
 SECONDS = 6
 RATE_HZ = 8_000
+SOUND_HZ = 16_000
 
 
 @pytest.fixture
@@ -137,3 +147,98 @@ def yard(tmp_path):
     crash = [TimedEvent("crash", 2000, 4000)]
     write_labels(path, dict.fromkeys(("gate.wav", "door.wav", "roof.wav", "film.mp4"), crash))
     return path
+
+
+class Frozen:
+    """Stands for the encoders of a repository."""
+
+    dims = {Modality.VIDEO: 3, Modality.AUDIO: 2, Modality.TRANSCRIPT: 1}  # noqa: RUF012 # read alone
+
+    def encode_frames(self, jpegs):
+        return np.ones((len(jpegs), 3), np.float32)
+
+    def encode_seconds(self, seconds):
+        return np.ones((len(seconds), 2), np.float32)
+
+    def encode_lines(self, lines):
+        return np.array([[len(line)] for line in lines], np.float32)
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory):
+    """Kind -> folder of a checkpoint that no test changes."""
+    folders = {}
+    for kind in ("clip_vision", "ast", "bert"):
+        folders[kind] = tmp_path_factory.mktemp(kind)
+        WRITERS[kind](folders[kind])
+    return {kind: str(folder) for kind, folder in folders.items()}
+
+
+@pytest.fixture(scope="session")
+def eventful(tmp_path_factory):
+    """Six films that grow bright, six sounds that grow loud, with lines that tell so, in the middle third of each."""
+    path = tmp_path_factory.mktemp("eventful")
+    moments = np.arange(SECONDS * SOUND_HZ) / SOUND_HZ
+    rng = np.random.default_rng(0)
+    events = {}
+    for number in range(6):
+        begin = 1 + number % 3
+        is_loud = (moments >= begin) & (moments < begin + 2)
+        sound = (3_000 * rng.normal(size=len(moments)) * (0.02 + is_loud)).clip(-32_000, 32_000).astype(np.int16)
+        with wave.open(str(path / f"sound{number}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(SOUND_HZ)
+            file.writeframes(sound.tobytes())
+        lines = [(0, begin, "a street scene"), (begin, begin + 2, "glass breaking"), (begin + 2, 6, "nothing")]
+        told = [f"00:0{start}.000 --> 00:0{end}.000\n{text}\n" for start, end, text in lines]
+        (path / f"sound{number}.vtt").write_text("WEBVTT\n\n" + "\n".join(told), encoding="utf-8")
+        with av.open(str(path / f"film{number}.mp4"), "w") as container:
+            stream = container.add_stream("mpeg4", rate=Fraction(5))
+            stream.width, stream.height = 64, 48
+            for frame in range(5 * SECONDS):
+                shade = 230 if begin <= frame / 5 < begin + 2 else 40
+                picture = rng.integers(shade - 20, shade + 20, (48, 64, 3)).astype(np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+            container.mux(stream.encode(None))
+        crash = [TimedEvent("crash", 1000 * begin, 1000 * begin + 2000)]
+        events |= {f"sound{number}.wav": crash, f"film{number}.mp4": crash}
+    write_labels(path, events)
+    return path
+
+
+@pytest.fixture
+def tuning_plan(tmp_path, eventful, kept, repository):
+    """A brief training of encoders, of films by their last block and of sounds by adapters, and of the network."""
+
+    def plan(**changes):
+        values = {
+            "data": eventful,
+            "out": tmp_path / "out",
+            "modalities": ["video", "audio"],
+            "recordings": {"models": repository, "size_ms": 2000, "hop_ms": 2000},
+            "network": {"kind": "concat", "width": 8},
+            "loop": {"epochs": 2},
+            "encoders": {
+                "video": {"transfer": "last_n", "last_n": 1, "checkpoint": kept["clip_vision"]},
+                "audio": {"transfer": "lora", "rank": 2, "checkpoint": kept["ast"], "learning_rate": 0.003},
+            },
+        }
+        encoders = {
+            each: {"epochs": 2, "batch_size": 16, "items": 60, "learning_rate": 0.001, **own}
+            for each, own in changes.pop("encoders", values["encoders"]).items()
+        }
+        return TrainingPlan(**{**values, **changes, "encoders": encoders})
+
+    return plan
+
+
+@pytest.fixture
+def train_on():
+    """Trains on recordings, by encoders that stand for a repository's where nothing is learned."""
+
+    def run(plan, told=lambda _step: None):
+        tools = RecordingTools(make_tools(plan.recordings.fps, plan.modalities).read, lambda _path: Frozen())
+        return train(plan, tools, told=told)
+
+    return run
