@@ -4,7 +4,6 @@ from array import array
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
-from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
@@ -38,9 +37,7 @@ class ItemStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def add(self, modality: Modality, payloads: list[bytes]) -> npt.NDArray[np.float32]:
