@@ -85,6 +85,17 @@ def test_only_events_may_happen_together_unless_it_is_said():
     assert [plan.is_exclusive(task) for task in tasks] == [False, True, False]
 
 
+def test_learning_together_as_the_page_says_it_is_read(write):
+    page = (Path(__file__).parents[3] / "docs/how-to/joint-models.md").read_text(encoding="utf-8")
+    text = next(block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "joint:" in block)
+    plan = load_plan(write(text))
+    assert plan.joint.epochs == 3
+    assert {each.value: own.transfer for each, own in plan.encoders.learning.items()} == {
+        "video": "last_n",
+        "audio": "lora",
+    }
+
+
 def test_the_several_networks_of_the_page_are_read(write):
     page = (Path(__file__).parents[3] / "docs/how-to/train.md").read_text(encoding="utf-8")
     text = next(block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "members" in block)
