@@ -31,8 +31,8 @@ def find_kind(name: str) -> type[FusionModel]:
     """
     if name == _RAW:
         raise ModelError(
-            f"the fusion {_RAW} is no kind that is trained by itself: train one of {', '.join(FUSION_KINDS)} on "
-            "embeddings, and build the repository with `models.raw`, which puts the encoders before it"
+            f"the fusion {_RAW} is not how modalities meet: train one of {', '.join(FUSION_KINDS)}, with its encoders "
+            "by `joint` of `braid train`, and build the repository with `models.raw`, which puts the encoders before it"
         )
     if name not in FUSION_KINDS:
         raise ModelError(f"no kind of fusion is called {name!r}; choose one of {', '.join(FUSION_KINDS)}")

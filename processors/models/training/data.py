@@ -1,10 +1,9 @@
 """The windows of a training, from a file of them or from recordings, and the folder that they belong to."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,28 @@ from processors.modality import Modality
 from processors.models.evaluation.model_report import LabelledRecordings
 from processors.models.hub.checkpoint import find_checkpoint
 from processors.models.training.encoder_tuning import tune_encoders
-from processors.models.training.folder import DIGEST_SUFFIX, RunFolder
+from processors.models.training.folder import DIGEST_SUFFIX, ModelFolder, RunFolder
 from processors.models.training.plan import RecordingPlan, TrainingPlan
-from processors.models.training.recordings import ItemEncoder, ItemReader, digest_models, encode_recordings
+from processors.models.training.recordings import (
+    ItemEncoder,
+    ItemReader,
+    cut_recordings,
+    digest_models,
+    encode_recordings,
+)
 from processors.models.training.selection import refuse_unlearnable, select
 from processors.models.training.tuned_encoder import PartlyTuned
 
-__all__ = ["RecordingTools", "Told", "TrainingData", "load_data", "load_recordings", "load_windows"]
+__all__ = [
+    "RecordingTools",
+    "Told",
+    "TrainingData",
+    "Tuning",
+    "load_data",
+    "load_recordings",
+    "load_windows",
+    "read_tuned",
+]
 
 Told = Callable[[str], None]
 """Is told what comes next."""
@@ -53,6 +67,7 @@ class TrainingData:
         folder: of this training.
         source: the recordings; None of a file of windows.
         encoders: modality -> what is told of the encoder that was tuned.
+        joint: what came of learning together with the network; nothing where it was not wanted.
     """
 
     windows: WindowSet
@@ -60,6 +75,22 @@ class TrainingData:
     folder: RunFolder
     source: LabelledRecordings | None = None
     encoders: Mapping[Modality, Mapping[str, Any]] = field(default_factory=dict)
+    joint: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Encoders that learn before they encode the windows.
+
+    Attributes:
+        tune: makes another encoder of the one that was opened.
+        made_with: what it depends on.
+        place: where encoders and windows are kept in the folder of the training.
+    """
+
+    tune: Callable[[RunFolder, ItemEncoder], ItemEncoder]
+    made_with: Mapping[str, Any]
+    place: Callable[[RunFolder], ModelFolder]
 
 
 def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told, *, is_shown: bool = False) -> TrainingData:
@@ -76,7 +107,8 @@ def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told, *, is_shown
             modality, own = next(iter(learning.items()))
             raise DatasetError(
                 f"{plan.data}: encoders.{modality}.transfer is {own.transfer}, but windows hold embeddings, from which "
-                "no encoder can learn; name a folder of recordings, or leave it frozen"
+                "no encoder can learn, by itself or together with the network; name a folder of recordings, or leave "
+                "it frozen"
             )
         return load_windows(plan.data, plan.out, claim)
     recordings = read_data_folder(plan.data, plan.classes or None, plan.modalities)
@@ -85,17 +117,25 @@ def load_data(plan: TrainingPlan, tools: RecordingTools, told: Told, *, is_shown
 
     def tune(folder: RunFolder, encoder: ItemEncoder) -> ItemEncoder:
         _tune(plan, recordings, folder, tools, told, is_shown=is_shown)
-        return PartlyTuned(encoder, {modality: folder.encoder(modality) for modality in learning})
+        kept = _place(plan, folder)
+        return PartlyTuned(encoder, {modality: kept.encoder(modality) for modality in learning})
 
     made_with = {
         "encoders": plan.encoders.model_dump(mode="json"),
         "split": {"seed": plan.seed, **plan.split.model_dump(mode="json")},
     }
-    data = load_recordings(
-        recordings, plan.recordings, plan.modalities, plan.out, claim, tools, told, tune=tune, made_with=made_with
-    )
-    tuned = {modality: find_checkpoint(str(data.folder.encoder(modality))).config for modality in learning}
-    return replace(data, encoders=tuned)
+    tuning = Tuning(tune, made_with, lambda folder: _place(plan, folder))
+    data = load_recordings(recordings, plan.recordings, plan.modalities, plan.out, claim, tools, told, tuning=tuning)
+    return replace(data, encoders=read_tuned(_place(plan, data.folder), learning))
+
+
+def read_tuned(folder: ModelFolder, modalities: Iterable[Modality]) -> dict[Modality, Mapping[str, Any]]:
+    """What is told of the encoders of these modalities that were tuned.
+
+    Raises:
+        ModelError: one is not there.
+    """
+    return {modality: find_checkpoint(str(folder.encoder(modality))).config for modality in modalities}
 
 
 def load_recordings(
@@ -107,8 +147,7 @@ def load_recordings(
     tools: RecordingTools,
     told: Told,
     *,
-    tune: Callable[[RunFolder, ItemEncoder], ItemEncoder] | None = None,
-    made_with: Mapping[str, Any] = MappingProxyType({}),
+    tuning: Tuning | None = None,
 ) -> TrainingData:
     """Encode recordings for a training, once.
 
@@ -120,8 +159,7 @@ def load_recordings(
         claim: what else the training is made of.
         tools: for recordings.
         told: is told which recording is next.
-        tune: makes another encoder of the one that was opened, before it encodes.
-        made_with: what the encoding depends on besides.
+        tuning: of the encoders, before they encode.
 
     Raises:
         DatasetError: a recording cannot be read.
@@ -135,17 +173,19 @@ def load_recordings(
         f"data{DIGEST_SUFFIX}": digest,
         f"models{DIGEST_SUFFIX}": digest_models(cutting.models),
     }
-    made_of |= made_with
+    if tuning is not None:
+        made_of |= tuning.made_with
     folder = RunFolder(out, {**claim, **made_of})
-    if not folder.holds_windows(made_of):
+    kept = folder if tuning is None else tuning.place(folder)
+    if not kept.holds_windows(made_of):
         encoder = tools.open_encoder(cutting.models)
-        if tune is not None:
-            encoder = tune(folder, encoder)
-        part = folder.path / "part.npz"
+        if tuning is not None:
+            encoder = tuning.tune(folder, encoder)
+        part = kept.path / "part.npz"
         write_windows(encode_recordings(recordings, cutting, encoder, tools.read, told), part)
-        folder.keep_windows(part, made_of)
+        kept.keep_windows(part, made_of)
     # Always as they were written, rounded to float16: training that goes on sees what it saw before.
-    return TrainingData(read_windows(folder.windows), digest, folder, LabelledRecordings(recordings, cutting))
+    return TrainingData(read_windows(kept.windows), digest, folder, LabelledRecordings(recordings, cutting))
 
 
 def load_windows(data: Path, out: Path, claim: Mapping[str, Any]) -> TrainingData:
@@ -176,29 +216,21 @@ def _tune(
 ) -> None:
     """Tune encoders on the recordings that the network will learn from, and on no other."""
     told("looking at what the recordings have")
-    outline = encode_recordings(recordings, plan.recordings, _Outline(), tools.read, lambda _step: None)
+    nothing = dict.fromkeys(Modality, 1)
+    outline = cut_recordings(recordings, plan.recordings, _stand_in, nothing, tools.read, lambda _place: None)
     selection = select(outline, plan, str(plan.data))
     split = selection.split(plan)
     refuse_unlearnable(selection.parts(split), selection.shape(plan), str(plan.data))
-    tune_encoders(plan, recordings, split, folder, tools.read, told, is_shown=is_shown)
+    tune_encoders(plan, recordings, split, folder, _place(plan, folder), tools.read, told, is_shown=is_shown)
 
 
-class _Outline:
-    """Stands for an encoder where it matters only which items there are."""
+def _place(plan: TrainingPlan, folder: RunFolder) -> ModelFolder:
+    return folder.apart if plan.joint.epochs else folder
 
-    dims: Mapping[Modality, int] = dict.fromkeys(Modality, 1)
 
-    def encode_frames(self, jpegs: list[bytes]) -> npt.NDArray[np.float32]:
-        """Float32 [N, 1]."""
-        return np.zeros((len(jpegs), 1), np.float32)
-
-    def encode_seconds(self, seconds: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Float32 [N, 1]."""
-        return np.zeros((len(seconds), 1), np.float32)
-
-    def encode_lines(self, lines: list[str]) -> npt.NDArray[np.float32]:
-        """Float32 [N, 1]."""
-        return np.zeros((len(lines), 1), np.float32)
+def _stand_in(_: Modality, payloads: list[bytes]) -> npt.NDArray[np.float32]:
+    """What stands for items where it matters only which there are."""
+    return np.zeros((len(payloads), 1), np.float32)
 
 
 def _digest_pretrained(plan: TrainingPlan) -> dict[str, str]:

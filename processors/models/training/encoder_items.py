@@ -11,11 +11,10 @@ import torch
 from tokenizers import Tokenizer
 from torch.utils.data import Dataset
 
-from processors.audio import pieces
 from processors.datasets.recordings import Recording, RecordingFolder
 from processors.modality import Modality
 from processors.models.local_encoders import MAX_DECODED_BYTES
-from processors.models.training.recordings import ItemReader
+from processors.models.training.recordings import ItemReader, cut_seconds
 from processors.transcript import decode_transcript
 from processors.video import decode_frame
 
@@ -111,20 +110,20 @@ def draw_items(
     }
 
 
-def make_inputs(modality: Modality, tokenizer: Tokenizer | None, items: Iterable[LabelledItem]) -> EncoderInputs:
+def make_inputs(modality: Modality, tokenizer: Tokenizer | None, payloads: Iterable[bytes]) -> EncoderInputs:
     """What turns payloads into inputs.
 
     Args:
         modality: whose.
         tokenizer: for transcripts alone.
-        items: all that it will be asked for; lines are filled up to the longest of them, so that they fit one batch.
+        payloads: all that it will be asked for; lines are filled up to the longest of them, so that they fit one batch.
     """
     if modality is Modality.VIDEO:
         return _see
     if tokenizer is None:
         return _hear
     tokenizer.no_padding()
-    longest = max((len(tokenizer.encode(_words(item.payload)).ids) for item in items), default=1)
+    longest = max((len(tokenizer.encode(_words(payload)).ids) for payload in payloads), default=1)
     tokenizer.enable_padding(pad_id=tokenizer.token_to_id("[PAD]") or 0, length=longest)
 
     def read(payload: bytes) -> tuple[torch.Tensor, ...]:
@@ -144,7 +143,7 @@ def _words(payload: bytes) -> str:
 
 def _hear(payload: bytes) -> tuple[torch.Tensor, ...]:
     """The second in the middle of a chunk."""
-    seconds = pieces(np.frombuffer(payload, np.int16).astype(np.float32) / 32768)
+    seconds = cut_seconds(payload)
     return (torch.from_numpy(seconds[len(seconds) // 2]),)
 
 

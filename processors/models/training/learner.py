@@ -11,7 +11,7 @@ from processors.models.loop import MONITORED
 from processors.models.training.plan import LoopPlan
 from processors.models.training.steps import FusionLearner, leave_out
 
-__all__ = ["PlannedLearner", "known_loss"]
+__all__ = ["PlannedLearner", "joined_loss", "known_loss"]
 
 
 class PlannedLearner(FusionLearner):
@@ -35,7 +35,7 @@ class PlannedLearner(FusionLearner):
     ) -> None:
         super().__init__(model, learning_rate=loop.learning_rate, weight_decay=loop.weight_decay)
         self._absent_share = loop.absent_share
-        self._task_weights = [task_weights[task.name] for task in model.shape.tasks]
+        self._task_weights = dict(task_weights)
         own = torch.tensor([own_weights[modality] for modality in model.shape.modalities])
         self.register_buffer("own_weights", own, persistent=False)
 
@@ -63,8 +63,15 @@ class PlannedLearner(FusionLearner):
             self.log(MONITORED, self._loss(logits, labels), batch_size=known, prog_bar=True)
 
     def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        losses = known_loss(logits, labels, self.model.shape)
-        return torch.stack([weight * loss for weight, loss in zip(self._task_weights, losses, strict=True)]).sum()
+        return joined_loss(logits, labels, self.model.shape, self._task_weights)
+
+
+def joined_loss(
+    logits: torch.Tensor, labels: torch.Tensor, shape: FusionShape, task_weights: Mapping[str, float]
+) -> torch.Tensor:
+    """The losses of all tasks, each as much as its weight says; logits and labels as for `known_loss`."""
+    losses = known_loss(logits, labels, shape)
+    return torch.stack([task_weights[task.name] * loss for task, loss in zip(shape.tasks, losses, strict=True)]).sum()
 
 
 def known_loss(logits: torch.Tensor, labels: torch.Tensor, shape: FusionShape) -> list[torch.Tensor]:

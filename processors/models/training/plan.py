@@ -20,6 +20,7 @@ __all__ = [
     "EVENT_TASK",
     "EncoderPlan",
     "EncodersPlan",
+    "JointPlan",
     "LoopPlan",
     "MemberPlan",
     "ModalityWeights",
@@ -131,8 +132,9 @@ class SplitPlan(_Part):
 def _refuse_raw(kind: object) -> object:
     if kind == "raw":
         raise ValueError(
-            "raw is no kind that is trained by itself; train one of the others on embeddings, and serve it with "
-            "the encoders in the same graph by `models.raw` of the pipeline's settings"
+            "raw is not how modalities meet; choose one of the others, let it learn with its encoders, from raw items, "
+            "by `joint: {epochs: 2}` and `encoders: {video: {transfer: last_n}}`, and serve both in one graph by "
+            "`models.raw` of the pipeline's settings"
         )
     return kind
 
@@ -222,6 +224,20 @@ class LoopPlan(_Part):
     """Share of modalities that a step leaves out, so that the model can do without any of them."""
 
 
+class JointPlan(_Part):
+    """Encoders and network learn together, from frames, sound and words to the answer."""
+
+    epochs: Annotated[int, Field(ge=0)] = 0
+    """Passes over the windows in which encoders that are not frozen learn with the network, after each has by itself;
+    the best by validation loss is kept, or what was before them, whichever is less. 0: they do not."""
+    batch_size: Positive = 4
+    """Windows of a step; all their items go through the encoders and back."""
+    learning_rate: Rate = 1e-4
+    """Highest rate of the network's one-cycle schedule."""
+    encoder_learning_rate: Rate | None = None
+    """The same of the encoders; empty: of each its own, such as encoders.video.learning_rate."""
+
+
 class ModalityWeights(_Part):
     """A weight per modality."""
 
@@ -271,6 +287,8 @@ class TrainingPlan(_Part):
     """What is trained."""
     loop: LoopPlan = LoopPlan()
     """How long and how fast it learns."""
+    joint: JointPlan = JointPlan()
+    """How encoders and network learn together at last; only from a folder of recordings."""
     auxiliary: ModalityWeights = ModalityWeights()
     """Weight of each modality's own loss: of its answer when the others are not there. 0: it has none."""
 
@@ -285,6 +303,16 @@ class TrainingPlan(_Part):
             raise ValueError(
                 f"encoders.{idle[0]}.transfer is {self.encoders.learning[idle[0]].transfer}, but modalities are "
                 f"{', '.join(self.modalities)}; add {idle[0]}, or leave its encoder frozen"
+            )
+        if self.joint.epochs and not self.encoders.learning:
+            raise ValueError(
+                f"joint.epochs is {self.joint.epochs}, but every encoder is frozen; say which learn with the network, "
+                "such as `encoders: {video: {transfer: last_n}}`, or leave joint out"
+            )
+        if self.joint.epochs and len(self.network.each) > 1:
+            raise ValueError(
+                f"joint.epochs is {self.joint.epochs}, but network.members are {len(self.network.each)}; encoders "
+                "learn with one network alone: leave out members, or joint"
             )
         if not self.tasks:
             raise ValueError(f"tasks is empty; name at least one, such as `{EVENT_TASK}: {{}}`")

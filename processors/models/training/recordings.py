@@ -19,7 +19,16 @@ from processors.models.spec import AUDIO_ENCODER, TEXT_ENCODER_ONNX, TEXT_TOKENI
 from processors.models.training.plan import RecordingPlan
 from processors.transcript import decode_transcript
 
-__all__ = ["ItemEncoder", "ItemReader", "RecordedItem", "digest_models", "encode_recordings"]
+__all__ = [
+    "ItemEncoder",
+    "ItemReader",
+    "RecordedItem",
+    "cut_recordings",
+    "cut_seconds",
+    "digest_models",
+    "encode_payloads",
+    "encode_recordings",
+]
 
 _ENCODED_AT_ONCE: Final = 64
 """Frames that are held in memory before they are encoded."""
@@ -44,6 +53,10 @@ class RecordedItem:
 
 ItemReader = Callable[[Path], Iterable[RecordedItem]]
 """Gives the items of a media file, those of each modality in order of time."""
+
+
+PayloadEncoder = Callable[[Modality, list[bytes]], npt.NDArray[np.float32]]
+"""Payloads of one modality to rows float32 [N, D], one for each."""
 
 
 class ItemEncoder(Protocol):
@@ -81,12 +94,40 @@ def encode_recordings(
         read: of the media files.
         told: is told which recording is next.
     """
+    return cut_recordings(
+        folder,
+        plan,
+        lambda modality, payloads: encode_payloads(modality, payloads, encoder),
+        encoder.dims,
+        read,
+        lambda place: told(f"encoding {place}"),
+    )
+
+
+def cut_recordings(
+    folder: RecordingFolder,
+    plan: RecordingPlan,
+    encode: PayloadEncoder,
+    dims: Mapping[Modality, int],
+    read: ItemReader,
+    told: Callable[[str], None],
+) -> WindowSet:
+    """Cut every recording into windows, whatever stands for an item.
+
+    Args:
+        folder: as for `encode_recordings`.
+        plan: sizes.
+        encode: makes what stands for the items; called for those of one recording after the other, in order of time.
+        dims: length of it, for every modality.
+        read: of the media files.
+        told: is told the name and the number of the recording that is next.
+    """
     names, starts_ms, labels = [], [], []
     packed: dict[Modality, list[tuple[npt.NDArray[np.float32], ...]]] = {modality: [] for modality in Modality}
     for number, recording in enumerate(folder.recordings, start=1):
         name = folder.name_of(recording)
-        told(f"encoding {recording.path.relative_to(folder.path).as_posix()} ({number}/{len(folder.recordings)})")
-        items = _encode(read(recording.path), encoder)
+        told(f"{recording.path.relative_to(folder.path).as_posix()} ({number}/{len(folder.recordings)})")
+        items = _encode(read(recording.path), encode, dims)
         for start_ms in range(0, max(1, recording.duration_ms - plan.size_ms + 1), plan.hop_ms):
             window_ms = (start_ms, start_ms + plan.size_ms)
             names.append(name)
@@ -98,7 +139,7 @@ def encode_recordings(
             for modality, (embeddings, spans_ms) in items.items():
                 is_inside = find_inside(spans_ms, window_ms)
                 packed[modality].append(
-                    pack_items(modality, embeddings[is_inside], spans_ms[is_inside], window_ms, encoder.dims)
+                    pack_items(modality, embeddings[is_inside], spans_ms[is_inside], window_ms, dims)
                 )
     return WindowSet(
         classes=folder.classes,
@@ -139,15 +180,15 @@ def _label(
 _Encoded = dict[Modality, tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]
 
 
-def _encode(items: Iterable[RecordedItem], encoder: ItemEncoder) -> _Encoded:
+def _encode(items: Iterable[RecordedItem], encode: PayloadEncoder, dims: Mapping[Modality, int]) -> _Encoded:
     """Embeddings and spans of each modality."""
     spans: dict[Modality, list[tuple[int, int]]] = {modality: [] for modality in Modality}
     embeddings: dict[Modality, list[npt.NDArray[np.float32]]] = {
-        modality: [np.zeros((0, encoder.dims[modality]), np.float32)] for modality in Modality
+        modality: [np.zeros((0, dims[modality]), np.float32)] for modality in Modality
     }
     for modality, batch in _batches(items):
         spans[modality] += [(item.start_ms, item.end_ms) for item in batch]
-        embeddings[modality].append(_encode_batch(modality, [item.payload for item in batch], encoder))
+        embeddings[modality].append(encode(modality, [item.payload for item in batch]))
     return {
         modality: (np.concatenate(embeddings[modality]), np.array(spans[modality], np.int64).reshape(-1, 2))
         for modality in Modality
@@ -163,12 +204,23 @@ def _batches(items: Iterable[RecordedItem]) -> Iterator[tuple[Modality, list[Rec
     yield from waiting.items()
 
 
-def _encode_batch(modality: Modality, payloads: list[bytes], encoder: ItemEncoder) -> npt.NDArray[np.float32]:
+def encode_payloads(modality: Modality, payloads: list[bytes], encoder: ItemEncoder) -> npt.NDArray[np.float32]:
+    """Float32 [N, D] of at least one payload; a chunk is the mean of the seconds that it is made of, as in the worker.
+
+    Args:
+        modality: whose.
+        payloads: as in a `RecordedItem`.
+        encoder: of the items.
+    """
     if modality is Modality.VIDEO:
         return encoder.encode_frames(payloads)
     if modality is Modality.TRANSCRIPT:
         return encoder.encode_lines([decode_transcript(each, "application/json").text.strip() for each in payloads])
-    # Each chunk is the mean of the seconds that it is made of, as in the worker.
-    cut = [pieces(np.frombuffer(payload, np.int16).astype(np.float32) / 32768) for payload in payloads]
+    cut = [cut_seconds(payload) for payload in payloads]
     encoded = np.split(encoder.encode_seconds(np.concatenate(cut)), np.cumsum([len(each) for each in cut])[:-1])
     return np.stack([each.mean(axis=0) for each in encoded])
+
+
+def cut_seconds(payload: bytes) -> npt.NDArray[np.float32]:
+    """The seconds of a chunk, float32 [P, 16000], as the worker cuts it."""
+    return pieces(np.frombuffer(payload, np.int16).astype(np.float32) / 32768)

@@ -55,6 +55,7 @@ def gather_facts(
             for name, examples in parts.items()
         },
         "encoders": {modality.value: dict(about) for modality, about in data.encoders.items()},
+        "joint": dict(data.joint),
         "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
         "thresholds": dict(trained.thresholds),
         "versions": {package: metadata.version(package) for package in _PACKAGES},
@@ -112,4 +113,16 @@ def _render_encoders(facts: Mapping[str, Any], folder: RunFolder) -> str:
             f"{loss['frozen']:.3f} | {loss['tuned']:.3f} | "
             f"`models.encoders.{modality}: {folder.encoder(Modality(modality))}` |"
         )
+    if facts["joint"]:
+        lines += ["", _say_joint(facts["joint"])]
     return "\n".join(lines) + "\n"
+
+
+def _say_joint(joint: Mapping[str, Any]) -> str:
+    loss = joint["validation_loss"]
+    after = "nothing that can be computed with" if loss["together"] is None else f"{loss['together']:.3f}"
+    kept = "this is kept" if joint["kept"] == "together" else "which is no better: what was before is kept"
+    return (
+        "Then encoders and network learned together. The loss of the network on the validation recordings was "
+        f"{loss['apart']:.3f} before, and {after} after; {kept}."
+    )

@@ -23,6 +23,7 @@ from processors.models.loop import LoopSettings, fit
 from processors.models.training.calibration import choose_thresholds, find_calibration, held_out_logits
 from processors.models.training.data import RecordingTools, Told, load_data
 from processors.models.training.examples import Examples, judge
+from processors.models.training.joint import learn_together
 from processors.models.training.learner import PlannedLearner
 from processors.models.training.plan import TrainingPlan
 from processors.models.training.reporting import TrainingReport, gather_facts, write_reports
@@ -78,6 +79,9 @@ def train(plan: TrainingPlan, tools: RecordingTools, *, told: Told, is_shown: bo
         checkpoints = data.folder.checkpoints / str(number) if which else data.folder.checkpoints
         model = _begin(own_plan, selection.shape(own_plan), parts["training"], told)
         members.append(_fit(model, own_plan, parts, checkpoints, is_shown=is_shown))
+    if plan.joint.epochs:
+        data, joined = learn_together(plan, data, split, members[0], tools, told, is_shown=is_shown)
+        members, parts = [joined], select(data.windows, plan, where).parts(split)
     told("calibrating and judging")
     trained = _finish(plan, members, parts["validation"])
     part = data.folder.weights.with_suffix(".part")

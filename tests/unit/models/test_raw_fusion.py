@@ -126,5 +126,7 @@ def test_another_number_of_raw_items_is_another_repository():
 
 
 def test_raw_is_no_kind_of_its_own_and_the_refusal_says_what_to_do():
-    with pytest.raises(ModelError, match=r"train one of concat, .* on embeddings, and build .*`models.raw`"):
+    with pytest.raises(
+        ModelError, match=r"train one of concat, .* by `joint` of `braid train`, and build .*`models.raw`"
+    ):
         make_fusion("raw", FusionShape(modalities={"video": 5}, tasks=(Task("event", ("a",), False),)))

@@ -57,11 +57,16 @@ def test_every_fault_is_reported_at_once_with_its_line_and_the_mend(write):
         ("tasks: {}", "tasks is empty"),
         ("split: {test_share: 0}", "greater than 0"),
         ("network: {width: 30}", "multiple of 4"),
-        ("network: {kind: raw}", "raw is no kind that is trained by itself; .*`models.raw`"),
+        ("network: {kind: raw}", "raw is not how modalities meet; .*`joint: .*`models.raw`"),
         ("loop: {learning_rate: .nan}", "got nan"),
         ("network: {members: 0}", r"network\.members: got 0; .*greater than or equal to 1"),
         ("network: {members: []}", r"network\.members: got \[\]; .*at least 1 item"),
-        ("network: {members: [{kind: raw}]}", r"network\.members\.0\.kind: got 'raw'; raw is no kind that is trained"),
+        ("network: {members: [{kind: raw}]}", r"network\.members\.0\.kind: got 'raw'; raw is not how modalities meet"),
+        ("joint: {epochs: 1}", r"joint\.epochs is 1, but every encoder is frozen; say which .* or leave joint out"),
+        (
+            "joint: {epochs: 1}\nencoders: {audio: {transfer: full}}\nnetwork: {members: 2}",
+            r"joint\.epochs is 1, but network\.members are 2; .* leave out members, or joint",
+        ),
         ("network: {members: [{}, {knd: concat}]}", r"network\.members\.1\.knd: no such setting; did you mean kind\?"),
         ("network: {members: 2, rule: mean}", r"network\.rule: got 'mean'; input should be 'average' or 'vote'"),
         ("network: {members: 2, weights: [1]}", r"weights are \[1\.0\] for 2 members; give one for each"),
@@ -78,6 +83,17 @@ def test_only_events_may_happen_together_unless_it_is_said():
     tasks = {"event": {}, "mood": {}, "tags": {"is_exclusive": False}}
     plan = TrainingPlan(data=Path("a"), out=Path("b"), tasks=tasks)
     assert [plan.is_exclusive(task) for task in tasks] == [False, True, False]
+
+
+def test_learning_together_as_the_page_says_it_is_read(write):
+    page = (Path(__file__).parents[3] / "docs/how-to/joint-models.md").read_text(encoding="utf-8")
+    text = next(block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "joint:" in block)
+    plan = load_plan(write(text))
+    assert plan.joint.epochs == 3
+    assert {each.value: own.transfer for each, own in plan.encoders.learning.items()} == {
+        "video": "last_n",
+        "audio": "lora",
+    }
 
 
 def test_the_several_networks_of_the_page_are_read(write):

@@ -1,6 +1,8 @@
 import shutil
+import sys
 import wave
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -8,12 +10,20 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from eventful_recordings import Frozen, write_eventful
+from tiny_checkpoints import WRITERS
+
 from processors.datasets.recordings import TimedEvent, write_labels
 from processors.datasets.windows import TaskLabels, WindowItems, WindowSet
 from processors.modality import Modality
 from processors.models.encoders import text_weights_path
 from processors.models.skeleton import render_skeleton
+from processors.models.training.data import RecordingTools
 from processors.models.training.plan import TrainingPlan
+from processors.models.training.run import train
+from streams.cli.recordings import make_tools
 
 DIMS = {Modality.VIDEO: 6, Modality.AUDIO: 5, Modality.TRANSCRIPT: 4}
 CLASSES = ("crash", "alarm")
@@ -137,3 +147,58 @@ def yard(tmp_path):
     crash = [TimedEvent("crash", 2000, 4000)]
     write_labels(path, dict.fromkeys(("gate.wav", "door.wav", "roof.wav", "film.mp4"), crash))
     return path
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory):
+    """Kind -> folder of a checkpoint that no test changes."""
+    folders = {}
+    for kind in ("clip_vision", "ast", "bert"):
+        folders[kind] = tmp_path_factory.mktemp(kind)
+        WRITERS[kind](folders[kind])
+    return {kind: str(folder) for kind, folder in folders.items()}
+
+
+@pytest.fixture(scope="session")
+def eventful(tmp_path_factory):
+    """Six films that grow bright, six sounds that grow loud, with lines that tell so, in the middle third of each."""
+    path = tmp_path_factory.mktemp("eventful")
+    write_eventful(path)
+    return path
+
+
+@pytest.fixture
+def tuning_plan(tmp_path, eventful, kept, repository):
+    """A brief training of encoders, of films by their last block and of sounds by adapters, and of the network."""
+
+    def plan(**changes):
+        values = {
+            "data": eventful,
+            "out": tmp_path / "out",
+            "modalities": ["video", "audio"],
+            "recordings": {"models": repository, "size_ms": 2000, "hop_ms": 2000},
+            "network": {"kind": "concat", "width": 8},
+            "loop": {"epochs": 2},
+            "encoders": {
+                "video": {"transfer": "last_n", "last_n": 1, "checkpoint": kept["clip_vision"]},
+                "audio": {"transfer": "lora", "rank": 2, "checkpoint": kept["ast"], "learning_rate": 0.003},
+            },
+        }
+        encoders = {
+            each: {"epochs": 2, "batch_size": 16, "items": 60, "learning_rate": 0.001, **own}
+            for each, own in changes.pop("encoders", values["encoders"]).items()
+        }
+        return TrainingPlan(**{**values, **changes, "encoders": encoders})
+
+    return plan
+
+
+@pytest.fixture
+def train_on():
+    """Trains on recordings, by encoders that stand for a repository's where nothing is learned."""
+
+    def run(plan, told=lambda _step: None):
+        tools = RecordingTools(make_tools(plan.recordings.fps, plan.modalities).read, lambda _path: Frozen())
+        return train(plan, tools, told=told)
+
+    return run

@@ -5,21 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-import wave
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import torch
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from tiny_checkpoints import WRITERS
-
-from processors.datasets.recordings import TimedEvent, read_recordings, write_labels
+from processors.datasets.recordings import read_recordings
 from processors.datasets.windows import read_windows
 from processors.errors import DatasetError, ModelError
 from processors.modality import Modality
@@ -29,111 +22,19 @@ from processors.models.hub.tuned import digest_encoder, write_tuned
 from processors.models.networks import find_tokenizer, load_network, read_facts
 from processors.models.plan import ModelPlan
 from processors.models.spec import FUSION
-from processors.models.training.data import RecordingTools
 from processors.models.training.encoder_items import draw_items
-from processors.models.training.plan import TrainingPlan
 from processors.models.training.recordings import RecordedItem
-from processors.models.training.run import train
 from processors.models.transfer import KINDS, Transfer, TunedEncoder
 from processors.video import decode_frame
 from streams.cli.recordings import make_tools
 
-SECONDS = 6
-RATE_HZ = 16_000
 DEADLINE_S = 240
 EPOCHS = 12
 
 
-class Frozen:
-    """Stands for the encoders of a repository."""
-
-    dims = {Modality.VIDEO: 3, Modality.AUDIO: 2, Modality.TRANSCRIPT: 1}  # noqa: RUF012 # read alone
-
-    def encode_frames(self, jpegs):
-        return np.ones((len(jpegs), 3), np.float32)
-
-    def encode_seconds(self, seconds):
-        return np.ones((len(seconds), 2), np.float32)
-
-    def encode_lines(self, lines):
-        return np.array([[len(line)] for line in lines], np.float32)
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """Kind -> folder of a checkpoint that no test changes."""
-    folders = {}
-    for kind in ("clip_vision", "ast", "bert"):
-        folders[kind] = tmp_path_factory.mktemp(kind)
-        WRITERS[kind](folders[kind])
-    return {kind: str(folder) for kind, folder in folders.items()}
-
-
-@pytest.fixture(scope="module")
-def yard(tmp_path_factory):
-    """Six films that grow bright, six sounds that grow loud, with lines that tell so, in the middle third of each."""
-    path = tmp_path_factory.mktemp("yard")
-    moments = np.arange(SECONDS * RATE_HZ) / RATE_HZ
-    rng = np.random.default_rng(0)
-    events = {}
-    for number in range(6):
-        begin = 1 + number % 3
-        is_loud = (moments >= begin) & (moments < begin + 2)
-        sound = (3_000 * rng.normal(size=len(moments)) * (0.02 + is_loud)).clip(-32_000, 32_000).astype(np.int16)
-        with wave.open(str(path / f"sound{number}.wav"), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE_HZ)
-            file.writeframes(sound.tobytes())
-        lines = [(0, begin, "a street scene"), (begin, begin + 2, "glass breaking"), (begin + 2, 6, "nothing")]
-        told = [f"00:0{start}.000 --> 00:0{end}.000\n{text}\n" for start, end, text in lines]
-        (path / f"sound{number}.vtt").write_text("WEBVTT\n\n" + "\n".join(told), encoding="utf-8")
-        with av.open(str(path / f"film{number}.mp4"), "w") as container:
-            stream = container.add_stream("mpeg4", rate=Fraction(5))
-            stream.width, stream.height = 64, 48
-            for frame in range(5 * SECONDS):
-                shade = 230 if begin <= frame / 5 < begin + 2 else 40
-                picture = rng.integers(shade - 20, shade + 20, (48, 64, 3)).astype(np.uint8)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
-            container.mux(stream.encode(None))
-        crash = [TimedEvent("crash", 1000 * begin, 1000 * begin + 2000)]
-        events |= {f"sound{number}.wav": crash, f"film{number}.mp4": crash}
-    write_labels(path, events)
-    return path
-
-
-@pytest.fixture
-def plan(tmp_path, yard, kept, repository):
-    def plan(**changes):
-        values = {
-            "data": yard,
-            "out": tmp_path / "out",
-            "modalities": ["video", "audio"],
-            "recordings": {"models": repository, "size_ms": 2000, "hop_ms": 2000},
-            "network": {"kind": "concat", "width": 8},
-            "loop": {"epochs": 2},
-            "encoders": {
-                "video": {"transfer": "last_n", "last_n": 1, "checkpoint": kept["clip_vision"]},
-                "audio": {"transfer": "lora", "rank": 2, "checkpoint": kept["ast"], "learning_rate": 0.003},
-            },
-        }
-        encoders = {
-            each: {"epochs": 2, "batch_size": 16, "items": 60, "learning_rate": 0.001, **own}
-            for each, own in changes.pop("encoders", values["encoders"]).items()
-        }
-        return TrainingPlan(**{**values, **changes, "encoders": encoders})
-
-    return plan
-
-
-def run(plan, told=lambda _step: None):
-    tools = RecordingTools(make_tools(plan.recordings.fps, plan.modalities).read, lambda _path: Frozen())
-    return train(plan, tools, told=told)
-
-
-def test_encoders_learn_and_the_network_learns_from_what_they_became(plan, kept, yard):
+def test_encoders_learn_and_the_network_learns_from_what_they_became(tuning_plan, kept, eventful, train_on):
     told = []
-    trained = run(wanted := plan(), told.append)
+    trained = train_on(wanted := tuning_plan(), told.append)
     facts = json.loads((wanted.out / "facts.json").read_text())
     assert set(facts["encoders"]) == {"video", "audio"}
     for about in facts["encoders"].values():
@@ -150,7 +51,7 @@ def test_encoders_learn_and_the_network_learns_from_what_they_became(plan, kept,
     row = int(np.flatnonzero(windows.recordings == film)[1])
     frame = next(
         item.payload
-        for item in make_tools(wanted.recordings.fps, wanted.modalities).read(yard / film)
+        for item in make_tools(wanted.recordings.fps, wanted.modalities).read(eventful / film)
         if item.start_ms == windows.starts_ms[row] and item.modality is Modality.VIDEO
     )
     tuned, before = (
@@ -169,9 +70,9 @@ def _see(encoder, jpeg):
     return encoder(pixels[None])[0][0].numpy()
 
 
-def test_what_was_tuned_is_served_by_naming_its_folder(plan):
-    wanted = plan()
-    weights = run(wanted).weights
+def test_what_was_tuned_is_served_by_naming_its_folder(tuning_plan, train_on):
+    wanted = tuning_plan()
+    weights = train_on(wanted).weights
     served = ModelPlan(weights, video=str(wanted.out / "video_encoder"), audio=str(wanted.out / "audio_encoder"))
     facts = read_facts(served)
     assert facts.dims == {Modality.VIDEO: 24, Modality.AUDIO: 32, Modality.TRANSCRIPT: 384}
@@ -185,10 +86,10 @@ def test_what_was_tuned_is_served_by_naming_its_folder(plan):
         read_facts(ModelPlan(weights, video=str(wanted.out / "audio_encoder")))
 
 
-def test_words_are_learned_from_lines_of_any_length(plan, kept):
+def test_words_are_learned_from_lines_of_any_length(tuning_plan, kept, train_on):
     encoders = {"transcript": {"transfer": "full", "checkpoint": kept["bert"], "epochs": 1}}
-    wanted = plan(encoders=encoders, modalities=["transcript"])
-    run(wanted)
+    wanted = tuning_plan(encoders=encoders, modalities=["transcript"])
+    train_on(wanted)
     assert read_windows(wanted.out / "windows.npz").modalities[Modality.TRANSCRIPT].items.shape[2] == 32
     served = ModelPlan(wanted.out / "fusion.safetensors", transcript=str(wanted.out / "transcript_encoder"))
     assert read_facts(served).max_tokens == 64
@@ -197,10 +98,10 @@ def test_words_are_learned_from_lines_of_any_length(plan, kept):
     assert digest_encoder(before) != digest_encoder(after)
 
 
-def test_a_tuning_killed_in_the_middle_ends_with_the_same_encoder_and_network(plan, kept, tmp_path):
+def test_a_tuning_killed_in_the_middle_ends_with_the_same_encoder_and_network(tuning_plan, kept, tmp_path, train_on):
     video = {"transfer": "last_n", "checkpoint": kept["clip_vision"], "epochs": EPOCHS, "batch_size": 4, "items": 40}
     whole, cut = (
-        plan(encoders={"video": video}, modalities=["video"], out=tmp_path / name) for name in ("whole", "cut")
+        tuning_plan(encoders={"video": video}, modalities=["video"], out=tmp_path / name) for name in ("whole", "cut")
     )
     config = tmp_path / "cut.yaml"
     config.write_text(yaml.safe_dump(cut.model_dump(mode="json")))
@@ -216,19 +117,19 @@ def test_a_tuning_killed_in_the_middle_ends_with_the_same_encoder_and_network(pl
             process.send_signal(signal.SIGKILL)
     assert torch.load(last, weights_only=True)["epoch"] < EPOCHS - 1
     assert not (cut.out / "video_encoder").exists()
-    run(cut)
-    run(whole)
+    train_on(cut)
+    train_on(whole)
     for name in ("video_encoder/model.safetensors", "video_encoder/config.json", "fusion.safetensors", "report.json"):
         assert (cut.out / name).read_bytes() == (whole.out / name).read_bytes()
 
 
-def test_an_encoder_that_is_there_is_not_tuned_again(plan):
-    wanted = plan()
-    run(wanted)
+def test_an_encoder_that_is_there_is_not_tuned_again(tuning_plan, train_on):
+    wanted = tuning_plan()
+    train_on(wanted)
     stamp = (wanted.out / "video_encoder/model.safetensors").stat().st_mtime_ns
     (wanted.out / "windows.npz").unlink()
     told = []
-    run(wanted, told.append)
+    train_on(wanted, told.append)
     assert not any(step.startswith("tuning") for step in told)
     assert (wanted.out / "video_encoder/model.safetensors").stat().st_mtime_ns == stamp
 
@@ -261,30 +162,30 @@ def test_a_base_that_has_changed_is_refused(kept, tmp_path):
         load_encoder(str(tmp_path / "sound"), Modality.AUDIO)
 
 
-def test_what_is_frozen_leaves_no_encoder(plan):
-    wanted = plan(encoders={})
-    trained = run(wanted)
+def test_what_is_frozen_leaves_no_encoder(tuning_plan, train_on):
+    wanted = tuning_plan(encoders={})
+    trained = train_on(wanted)
     assert trained.encoders == {}
     assert not list(wanted.out.glob("*_encoder"))
     assert json.loads((wanted.out / "facts.json").read_text())["encoders"] == {}
 
 
-def test_embeddings_teach_no_encoder(plan, tmp_path):
+def test_embeddings_teach_no_encoder(tuning_plan, tmp_path, train_on):
     (tmp_path / "windows.npz").write_bytes(b"")
-    wanted = plan(data=tmp_path / "windows.npz")
+    wanted = tuning_plan(data=tmp_path / "windows.npz")
     with pytest.raises(DatasetError, match=r"encoders\.video\.transfer is last_n, but windows hold embeddings"):
-        run(wanted)
+        train_on(wanted)
 
 
-def test_what_cannot_be_tuned_leaves_the_folder_free(plan, kept):
+def test_what_cannot_be_tuned_leaves_the_folder_free(tuning_plan, kept, train_on):
     checkpoint = {"transfer": "last_n", "last_n": 50, "checkpoint": kept["clip_vision"]}
     with pytest.raises(ModelError, match="the last 50 blocks of HubFrameEncoder cannot learn"):
-        run(plan(encoders={"video": checkpoint}))
-    run(plan())
+        train_on(tuning_plan(encoders={"video": checkpoint}))
+    train_on(tuning_plan())
 
 
-def test_items_are_drawn_evenly_and_left_out_where_an_event_only_touches_them(yard):
-    folder = read_recordings(yard)
+def test_items_are_drawn_evenly_and_left_out_where_an_event_only_touches_them(eventful):
+    folder = read_recordings(eventful)
     items = [
         RecordedItem(Modality.AUDIO, 0, 1000, b"before"),
         RecordedItem(Modality.AUDIO, 500, 1499, b"touched"),
