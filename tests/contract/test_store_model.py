@@ -158,7 +158,5 @@ def machine(url, make_detection):
 def test_the_store_keeps_its_rules_through_any_history(redis_server, make_detection):
     run_state_machine_as_test(
         machine(redis_server.url, make_detection),
-        settings=settings(
-            max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-        ),
+        settings=settings(max_examples=25, stateful_step_count=20, suppress_health_check=[HealthCheck.too_slow]),
     )

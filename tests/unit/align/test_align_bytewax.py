@@ -112,7 +112,7 @@ def by_bytewax(items, shape):
     return windows, {(source_id, item.item_id) for source_id, (_, item) in late}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.data(), shapes)
 def test_tumbling_and_hopping_windows_hold_what_bytewax_puts_into_them(data, shape):
     items = data.draw(partitions(shape))

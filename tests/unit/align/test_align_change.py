@@ -5,12 +5,10 @@ from align_bench import AUDIO, VIDEO, Bench
 from align_histories import earlier_windows
 from align_model import spans_by_looking
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from streams.align import AlignSettings, EarlierWindows, Role
 
-unhurried = examples(deadline=None)  # the brute force searches far where no moment fits
 CHANGE_MS = 12_000
 # From four seconds every two to three seconds every one and a half.
 CHANGED = AlignSettings(
@@ -36,7 +34,6 @@ def around(settings):
     return st.integers(-500, last_ms + 700)
 
 
-@unhurried
 @given(settings=changed(), length_ms=st.integers(0, 700), data=st.data())
 def test_an_item_belongs_to_exactly_the_windows_of_every_cut_that_it_overlaps(settings, length_ms, data):
     start_ms = data.draw(around(settings))
@@ -44,7 +41,6 @@ def test_an_item_belongs_to_exactly_the_windows_of_every_cut_that_it_overlaps(se
     assert settings.spans_of(start_ms, start_ms + length_ms) == expected
 
 
-@unhurried
 @given(settings=changed(), data=st.data())
 def test_every_moment_is_in_some_window_and_ends_follow_starts(settings, data):
     spans = settings.spans_of(at_ms := data.draw(around(settings)), at_ms)
@@ -54,7 +50,6 @@ def test_every_moment_is_in_some_window_and_ends_follow_starts(settings, data):
     assert ends == sorted(set(ends))
 
 
-@unhurried
 @given(settings=changed(), data=st.data())
 def test_a_bound_on_ends_is_one_on_starts(settings, data):
     at_ms = data.draw(around(settings))

@@ -14,7 +14,7 @@ from streams.align import AlignSettings, WindowClosed, WindowSealed
 seeds = st.integers(0, 2**32)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=seeds)
 def test_with_nothing_idle_windows_and_latecomers_are_those_of_the_whole_list(seed):
     rng = random.Random(seed)
@@ -27,7 +27,7 @@ def test_with_nothing_idle_windows_and_latecomers_are_those_of_the_whole_list(se
     assert reader.aligner.open_windows == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=seeds)
 def test_how_topics_interleave_and_where_batches_end_changes_no_final_window(seed):
     rng = random.Random(seed)
@@ -39,7 +39,7 @@ def test_how_topics_interleave_and_where_batches_end_changes_no_final_window(see
     assert readers[0].late == readers[1].late == readers[2].late
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds)
 def test_losing_all_memory_at_any_moment_changes_no_final_window(seed):
     rng = random.Random(seed)
@@ -51,7 +51,7 @@ def test_losing_all_memory_at_any_moment_changes_no_final_window(seed):
     assert reader.left_out == without_listed(late, windows)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=seeds, behind=st.sampled_from([0, 0, 3, 20]))
 def test_a_crash_at_every_single_moment_of_a_history_changes_neither_windows_nor_latecomers(seed, behind):
     """After each record and after each event that was acted on, the rest of its batch not; the position may lag."""
@@ -71,7 +71,7 @@ def test_a_crash_at_every_single_moment_of_a_history_changes_neither_windows_nor
         assert reader.left_out == undisturbed.left_out, f"crash at moment {moment}"
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=seeds)
 def test_a_crash_around_a_change_of_the_windows_changes_neither_windows_nor_latecomers(seed):
     rng = random.Random(seed)
@@ -83,7 +83,7 @@ def test_a_crash_around_a_change_of_the_windows_changes_neither_windows_nor_late
     assert reader.left_out == without_listed(late, windows)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_windows_of_a_source_become_final_in_order_of_start(seed):
     rng = random.Random(seed)
@@ -116,7 +116,7 @@ class Restless:
             yield
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=seeds)
 def test_neither_watermark_goes_back_whatever_falls_silent_or_jumps(seed):
     restless = Restless(seed)
@@ -129,7 +129,7 @@ def test_neither_watermark_goes_back_whatever_falls_silent_or_jumps(seed):
         before = now
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=seeds)
 def test_every_window_is_closed_once_then_sealed_once_and_never_changes_again(seed):
     restless = Restless(seed)

@@ -191,4 +191,4 @@ class Worker(RuleBasedStateMachine):
 
 
 TestWorker = Worker.TestCase
-TestWorker.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestWorker.settings = settings(max_examples=150, stateful_step_count=60)

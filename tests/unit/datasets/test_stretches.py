@@ -1,6 +1,6 @@
 """Stretches hold what belongs together and nothing else."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.datasets.stretches import stretches_of
@@ -14,7 +14,6 @@ def between(one, other):
     return max(one[0], other[0]) - min(one[1], other[1])
 
 
-@settings(deadline=None)
 @given(spans, gaps)
 def test_windows_of_different_stretches_are_a_gap_apart(spans_ms, gap_ms):
     begins = stretches_of(spans_ms, gap_ms)
@@ -23,7 +22,6 @@ def test_windows_of_different_stretches_are_a_gap_apart(spans_ms, gap_ms):
             assert its == others or between(one, other) >= gap_ms
 
 
-@settings(deadline=None)
 @given(spans, gaps)
 def test_a_stretch_is_the_windows_that_are_linked_by_less_than_a_gap(spans_ms, gap_ms):
     linked = {index: {index} for index in range(len(spans_ms))}

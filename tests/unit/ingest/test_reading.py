@@ -124,7 +124,7 @@ def test_thinning_does_not_shorten_the_time_line(make, read):
     assert result.reading.end_ms == 2000
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 9_000)), max_size=12),
     st.integers(0, 30_000),

@@ -84,7 +84,7 @@ def test_a_contribution_is_what_really_leaving_out_changes(model):
 
 @every_model
 @given(seed=st.integers(0, 10_000), extra=st.integers(0, 3), garbage=st.sampled_from([0.0, 1e6, torch.inf, torch.nan]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_what_stands_in_padding_and_how_much_of_it_changes_nothing(model, seed, extra, garbage):
     inputs = keep_only(draw(seed), [(0, 1), (1, 2), (0, 1, 2)][seed % 3])
     padded = []
@@ -97,7 +97,7 @@ def test_what_stands_in_padding_and_how_much_of_it_changes_nothing(model, seed, 
 
 @every_model
 @given(seed=st.integers(0, 10_000), value=st.sampled_from([0.0, 3.0, -1e5]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_items_of_an_absent_modality_change_nothing(model, seed, value):
     row = seed % 3
     inputs = keep_only(draw(seed), [other for other in range(3) if other != row])
@@ -108,7 +108,7 @@ def test_the_items_of_an_absent_modality_change_nothing(model, seed, value):
 
 @every_model
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_order_of_items_changes_nothing(model, seed):
     inputs = draw(seed)
     shuffled = []

@@ -11,7 +11,7 @@ from processors.models.suggestion import AnsweredWindows, disagreement, suggest,
 
 CLASSES, MODALITIES, DIM = 2, 3, 4
 NOBODY = np.zeros((0, DIM))
-unhurried = settings(max_examples=50, deadline=None)
+few = settings(max_examples=50)
 
 
 def unit(rows):
@@ -40,7 +40,7 @@ def answered(draw):
 thresholds_ = arrays.arrays(np.float64, CLASSES, elements=st.sampled_from((0.0, 0.05, 0.3, 0.5, 0.95, 1.0)))
 
 
-@unhurried
+@few
 @given(thresholds_, st.floats(0, 1), st.floats(0, 1))
 def test_the_nearer_to_the_threshold_the_less_certain(thresholds, near, far):
     near, far = sorted((near, far))
@@ -54,7 +54,7 @@ def test_the_nearer_to_the_threshold_the_less_certain(thresholds, near, far):
         np.testing.assert_allclose(found[-1], 0.0, atol=1e-12)
 
 
-@unhurried
+@few
 @given(arrays.arrays(np.float64, (3, MODALITIES, CLASSES), elements=st.floats(-1, 1)))
 def test_modalities_disagree_where_two_pull_in_opposite_directions_and_as_hard_as_the_weaker_does(contributions):
     found = disagreement(contributions)
@@ -64,13 +64,13 @@ def test_modalities_disagree_where_two_pull_in_opposite_directions_and_as_hard_a
     np.testing.assert_allclose(disagreement(-contributions), found)
 
 
-@unhurried
+@few
 @given(answered(), thresholds_)
 def test_every_window_is_named_once(windows, thresholds):
     assert sorted(one.index for one in suggest(windows, thresholds, NOBODY)) == list(range(len(windows)))
 
 
-@unhurried
+@few
 @given(answered(), thresholds_)
 def test_the_first_is_the_one_that_teaches_most_by_itself(windows, thresholds):
     teaches = 1 - (1 - uncertainty(windows.probabilities, thresholds).max(axis=1)) * (
@@ -81,7 +81,7 @@ def test_the_first_is_the_one_that_teaches_most_by_itself(windows, thresholds):
     assert first.novelty == 1.0
 
 
-@unhurried
+@few
 @given(answered(), thresholds_)
 def test_each_next_one_has_the_largest_product_of_teaching_and_distance(windows, thresholds):
     left, named = set(range(len(windows))), []
@@ -99,7 +99,7 @@ def test_each_next_one_has_the_largest_product_of_teaching_and_distance(windows,
         named.append(one.index)
 
 
-@unhurried
+@few
 @given(st.integers(0, 10_000), st.integers(1, 4))
 def test_among_equals_k_named_ones_cover_all_within_twice_the_best_radius(seed, k):
     windows = certain_of(np.random.default_rng(seed).normal(size=(7, DIM)))

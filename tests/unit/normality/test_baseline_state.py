@@ -34,7 +34,7 @@ def _same(one, other):
         np.testing.assert_array_equal(heat, other.heat[part])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     st.integers(0, 10_000),
     st.integers(0, 260),
@@ -119,7 +119,7 @@ def _small():
     return baseline.to_bytes()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_bytes_that_are_cut_or_changed_are_refused(data):
     whole = _small()

@@ -35,7 +35,7 @@ def test_sides_that_keep_to_each_other_tell_more_than_sides_that_do_not():
     assert information(10, 0) < -2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12))
 def test_of_what_was_never_seen_nothing_counts(seed, count):
     rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from processors.errors import DecodeError
 from processors.transcript import Segment, Word, decode_transcript
 
-few = settings(max_examples=40, deadline=None)  # machines under load are slow, not wrong
+few = settings(max_examples=40)
 CODES = {"transcript.format", "transcript.encoding", "transcript.schema"}
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from streams.align import AlignSettings
@@ -12,7 +11,6 @@ from streams.store import AgreedWindows, WindowCut, WindowCuts, WindowsBefore
 from streams.worker.services import align_settings
 from streams.worker.window_change import cuts_of, judge, lead_ms, next_change_ms
 
-unhurried = examples(deadline=None)  # the brute force searches far where no moment fits
 NOW_MS = 1_800_000_000_000
 OLD = WindowCuts(size_ms=4_000, hop_ms=2_000)
 AGREED = AgreedWindows(cuts=OLD)
@@ -41,7 +39,6 @@ small_settings = st.builds(
 )
 
 
-@unhurried
 @given(before=small_settings, after=small_settings, not_before_ms=st.integers(-50, 500))
 def test_the_next_moment_is_the_first_at_which_every_changed_source_ends_one_window_and_begins_another(
     before, after, not_before_ms
@@ -163,7 +160,6 @@ wide_settings = st.builds(
 )
 
 
-@unhurried
 @given(steps=st.lists(wide_settings, min_size=1, max_size=4))
 def test_whatever_changes_are_accepted_the_aligner_accepts_them_for_every_source(steps):
     agreed = AgreedWindows(cuts=cuts_of(steps[0]))

@@ -15,7 +15,7 @@ def split(recordings, shown=None, seed=0, validation=0.2, test=0.2):
     return split_by_recording(names, seen, validation_share=validation, test_share=test, seed=seed)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     each=st.lists(st.integers(1, 4), min_size=3, max_size=20),
     shares=st.tuples(*[st.floats(0.01, 0.49)] * 2),
