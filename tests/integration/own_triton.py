@@ -14,10 +14,10 @@ __all__ = ["OwnTriton"]
 
 
 class OwnTriton:
-    """Serves `models` of a directory, in which it keeps its backends and logs, too."""
+    """Serves `models`, those of its directory unless others are given; there it keeps its backends and logs, too."""
 
-    def __init__(self, directory: Path) -> None:
-        self.models = directory / "models"
+    def __init__(self, directory: Path, models: Path | None = None) -> None:
+        self.models = models or directory / "models"
         self._logs = directory / "logs"
         self._logs.mkdir()
         ports = PortBook(directory / "ports.json", {}, random.Random())

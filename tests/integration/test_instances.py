@@ -1,6 +1,5 @@
 """Instance groups as they are rendered, on a real Triton: so many copies, on the device that was named."""
 
-import random
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,8 @@ from processors.models.plan import Device, Instances
 from processors.models.repository import GRAPH_NAME
 from processors.models.skeleton import render_skeleton
 from processors.models.spec import AUDIO_ENCODER, EMBEDDING_DIMS
-from streams.local.ports import PortBook
-from streams.local.service import Service, ServicePlan
-from streams.local.triton import EmbeddedTriton
 from tests.gpu.devices import CUDA, TENSORRT, require
+from tests.integration.own_triton import OwnTriton
 
 TIMEOUT_S = 60.0
 
@@ -53,27 +50,15 @@ def device(request: pytest.FixtureRequest) -> Device:
 
 
 async def test_two_instances_answer_where_they_were_told_to_run(tmp_path: Path, device: Device) -> None:
-    model = tmp_path / "models" / AUDIO_ENCODER.name
+    own = OwnTriton(tmp_path)
+    model = own.models / AUDIO_ENCODER.name
     (model / "1").mkdir(parents=True)
     config = render_skeleton(instances=Instances(2, device))[f"{AUDIO_ENCODER.name}/config.pbtxt"]
     (model / "config.pbtxt").write_text(config)
     save_network(model / "1" / GRAPH_NAME)
-    (tmp_path / "logs").mkdir()
-    ports = PortBook(tmp_path / "ports.json", {}, random.Random())
-    chosen = (ports.port("grpc"), ports.port("http"), ports.port("metrics"))
-    embedded = EmbeddedTriton(tmp_path / "backends", tmp_path / "logs", tmp_path / "models", chosen, build=None)
-    plan = ServicePlan(
-        "triton",
-        await embedded.prepare(),
-        embedded.probe,
-        ready_within_s=TIMEOUT_S,
-        stop_within_s=10.0,
-        clean_up=embedded.remove_shared_memory,
-    )
-    service = Service(plan, tmp_path / "logs", lambda: None, lambda _: None)
-    await service.start()
+    await own.start()
     try:
-        async with triton.InferenceServerClient(embedded.address) as client:
+        async with triton.InferenceServerClient(own.address) as client:
             served = (await client.get_model_config(AUDIO_ENCODER.name, client_timeout=TIMEOUT_S)).config
             kinds = model_config_pb2.ModelInstanceGroup.Kind
             groups = [(group.count, kinds.Name(group.kind)) for group in served.instance_group]
@@ -85,4 +70,4 @@ async def test_two_instances_answer_where_they_were_told_to_run(tmp_path: Path, 
             answer = await client.infer(AUDIO_ENCODER.name, [samples], client_timeout=TIMEOUT_S)
             assert (answer.as_numpy("embedding") == 1.5).all()
     finally:
-        await service.stop()
+        await own.stop()

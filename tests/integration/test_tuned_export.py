@@ -1,6 +1,5 @@
 """What a training tuned, out of its folder into a repository: it answers as it did here, apart and in one graph."""
 
-import random
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,9 +26,7 @@ from processors.models.training.plan import TrainingPlan
 from processors.models.training.run import train
 from streams.cli.app import command_line
 from streams.cli.recordings import make_tools
-from streams.local.ports import PortBook
-from streams.local.service import Service, ServicePlan
-from streams.local.triton import EmbeddedTriton
+from tests.integration.own_triton import OwnTriton
 
 CLOSE = 1e-3
 TIMEOUT_S = 60.0
@@ -164,27 +161,15 @@ def test_one_graph_of_tuned_encoders_and_fusion_answers_as_the_steps_do(apart, j
 
 
 async def test_triton_serves_both(home, joined, frames, sounds, tmp_path):
-    (tmp_path / "logs").mkdir()
-    ports = PortBook(tmp_path / "ports.json", {}, random.Random())
-    chosen = (ports.port("grpc"), ports.port("http"), ports.port("metrics"))
-    embedded = EmbeddedTriton(tmp_path / "backends", tmp_path / "logs", joined, chosen, build=None)
-    plan = ServicePlan(
-        "triton",
-        await embedded.prepare(),
-        embedded.probe,
-        ready_within_s=TIMEOUT_S,
-        stop_within_s=10.0,
-        clean_up=embedded.remove_shared_memory,
-    )
-    service = Service(plan, tmp_path / "logs", lambda: None, lambda _: None)
-    await service.start()
+    served = OwnTriton(tmp_path, joined)
+    await served.start()
     try:
-        async with triton.InferenceServerClient(embedded.address) as client:
+        async with triton.InferenceServerClient(served.address) as client:
             seen = await infer(client, "video_encoder", {"frames": frames}, "embedding")
             whole = windows({Modality.VIDEO: frames, Modality.AUDIO: sounds})
             told = await infer(client, "fusion", whole, "probabilities")
     finally:
-        await service.stop()
+        await served.stop()
     np.testing.assert_allclose(seen, encode(home / "out/video_encoder", Modality.VIDEO, frames), atol=CLOSE)
     np.testing.assert_allclose(told, ask(joined, "fusion", whole)["probabilities"], atol=CLOSE)
 
