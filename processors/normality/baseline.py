@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 import numpy as np
@@ -39,12 +39,14 @@ class _Answers:
     """What the parts that were ever learned say of a window; the words, where there is a transcript.
 
     Attributes:
+        measured: by which states are named.
         states: names of what is wrong in it.
         named: 1 where one of them was not taught to be normal, else 0.
     """
 
     parts: dict[Part, PartAnswer]
     words: WordsAnswer | None
+    measured: Mapping[str, float] = field(default_factory=dict)
     states: tuple[str, ...] = ()
     named: float = 0.0
 
@@ -114,7 +116,7 @@ class SourceBaseline:
         # What a person called anomalous is not learned, however often it comes.
         if not self._is_taught_anomalous(answers):
             self._learn_parts(features, answers, trusted=trusted)
-            self._states.learn(features, trusted=trusted)
+            self._states.learn(features, trusted=trusted, measured=answers.measured)
             self._named.learn(answers.named, trusted=trusted)
             if self._warm(answers):
                 self._whole.learn(judgement.score, trusted=trusted)
@@ -277,12 +279,13 @@ class SourceBaseline:
             for part, each in features.parts.items()
             if part in self._parts
         }
-        states = self._states.name(features)
+        measured = self._states.measure(features)
+        states = self._states.name(features, measured)
         named = float(not set(states).issubset(state for lesson in lessons for state in lesson.states))
         if Part.WORDS not in features.parts:
-            return _Answers(parts, None, states, named)
+            return _Answers(parts, None, measured, states, named)
         taught = frozenset(word for lesson in lessons for word in lesson.words)
-        return _Answers(parts, self._words.judge(features.words, taught), states, named)
+        return _Answers(parts, self._words.judge(features.words, taught), measured, states, named)
 
     def _check(self, features: WindowFeatures) -> None:
         for part, each in features.parts.items():

@@ -98,20 +98,28 @@ class NormalState:
         self._mean = np.zeros(len(_MEASURES), np.float32)
         self._picture = np.zeros(PICTURE_SHAPE, np.float32)
 
-    def name(self, features: WindowFeatures) -> tuple[str, ...]:
-        """Name what is wrong in a window, in the order of `STATES`. Changes nothing."""
-        now = self._measure(features)
+    def name(self, features: WindowFeatures, measured: Mapping[str, float] | None = None) -> tuple[str, ...]:
+        """Name what is wrong in a window, in the order of `STATES`. Changes nothing.
+
+        Args:
+            features: of the window.
+            measured: of `measure`, where nothing was learned since; None to measure again.
+        """
+        now = self.measure(features) if measured is None else measured
         states = self._name_video(now) | self._name_sound(now)
         return tuple(state for state in STATES if state in states)
 
-    def learn(self, features: WindowFeatures, *, trusted: bool = False) -> None:
+    def learn(
+        self, features: WindowFeatures, *, trusted: bool = False, measured: Mapping[str, float] | None = None
+    ) -> None:
         """Learn from a window.
 
         Args:
             features: of the window.
             trusted: whether somebody vouches that it is normal.
+            measured: of `measure`, where nothing was learned since; None to measure again.
         """
-        now = self._measure(features)
+        now = self.measure(features) if measured is None else measured
         is_named = bool(self._name_video(now))
         is_known = self._is_warm("brightness")
         here = np.array([now.get(name, np.nan) for name in _MEASURES], np.float32)
@@ -149,7 +157,8 @@ class NormalState:
         made._bounds.take_up(grouped(arrays)["bounds"])
         return made
 
-    def _measure(self, features: WindowFeatures) -> dict[str, float]:
+    def measure(self, features: WindowFeatures) -> Mapping[str, float]:
+        """What is compared with its bounds, by name: of the modalities that are there, and of the scene once known."""
         now: dict[str, float] = {}
         parts = features.parts
         for part, names in ((Part.LIGHT, LIGHT_MEASURES), (Part.STEADINESS, STEADINESS_MEASURES)):
@@ -173,19 +182,19 @@ class NormalState:
     def _is_warm(self, name: str) -> bool:
         return bool(self._bounds.seen[_MEASURES.index(name)] >= _WARM)
 
-    def _below(self, now: dict[str, float], name: str) -> float:
+    def _below(self, now: Mapping[str, float], name: str) -> float:
         """How far a measure lies below its least; negative where it does not, or where that is not known."""
         if name not in now or not self._is_warm(name):
             return -np.inf
         return float(self._bounds.low[_MEASURES.index(name)]) - now[name]
 
-    def _above(self, now: dict[str, float], name: str) -> float:
+    def _above(self, now: Mapping[str, float], name: str) -> float:
         """How far a measure lies above its most; negative where it does not, or where that is not known."""
         if name not in now or not self._is_warm(name):
             return -np.inf
         return now[name] - float(self._bounds.high[_MEASURES.index(name)])
 
-    def _name_video(self, now: dict[str, float]) -> set[str]:
+    def _name_video(self, now: Mapping[str, float]) -> set[str]:
         states: set[str] = set()
         if "brightness" not in now:
             return states
@@ -210,13 +219,13 @@ class NormalState:
             states.add("video.moved")
         return states
 
-    def _is_empty(self, now: dict[str, float]) -> bool:
+    def _is_empty(self, now: Mapping[str, float]) -> bool:
         return self._above(now, "plain") >= 0.5 and (now["plain"] >= 7 or self._below(now, "contrast") >= 1)
 
-    def _is_far_darker(self, now: dict[str, float]) -> bool:
+    def _is_far_darker(self, now: Mapping[str, float]) -> bool:
         return self._below(now, "brightness") >= max(1.0, now["brightness"])
 
-    def _name_sound(self, now: dict[str, float]) -> set[str]:
+    def _name_sound(self, now: Mapping[str, float]) -> set[str]:
         states = set()
         if "loudest" in now:
             fallen_db = self._below(now, "loudest")
