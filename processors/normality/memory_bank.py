@@ -27,8 +27,9 @@ _FAR_OUT: Final = 10.0
 _DEVIATIONS: Final = 3.0
 """A distance of the mean and so many standard deviations is the unit of ratios."""
 _APART: Final = 0.3
-_TOGETHER: Final = 0.05
-"""A pair's ratio, and a little, counts more by this power of how much rarer its sides are together than by chance."""
+"""A pair's ratio grows by this power of how much rarer its sides are together than by chance."""
+_NEAREST: Final = 0.05
+"""Added to the ratio of a pair, which may lie at a prototype that is rare itself."""
 _TRUSTED: Final = 255
 _HALF_LIFE: Final = 5_000.0
 _SLOWEST_STEP: Final = 1 / 1_000
@@ -149,7 +150,7 @@ class MemoryBank:
         nearest = to_normal.argmin(axis=1)
         ratios = to_normal[np.arange(len(vectors)), nearest] / self._unit(places)
         if self.shape.first_side and normal[0].any():
-            ratios = (ratios + _TOGETHER) * np.exp(-_APART * self._mutual_information(vectors, normal[0]))
+            ratios = (ratios + _NEAREST) * np.exp(-_APART * self._mutual_information(vectors, normal[0]))
         like_ms = np.where(self._shown[places, nearest], self._last_ms[places, nearest], -1)
         return Measured(ratios.astype(np.float32), like_ms, distances)
 

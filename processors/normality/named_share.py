@@ -11,6 +11,7 @@ from processors.normality.waiting import RARE_SHARE
 __all__ = ["NamedShare"]
 
 _KEEP: Final = 0.5 ** (1 / 20_000)
+"""What is left of a window's weight after the next: half after as many as halve that of a score."""
 
 
 class NamedShare:

@@ -184,7 +184,7 @@ def test_sound_alone_is_scored_by_what_it_sounds_like(place):
     lines = score("--normal", normal, _sound(place / "odd.wav", odd), "--hop", "500ms")
     top = max(lines, key=lambda line: line["score"])
     assert 5000 < top["end_ms"] <= 8000
-    assert set(top["parts"]) == {"sound", "loudness", "talk"}
+    assert set(top["parts"]) == {"sound", "loudness", "talk", "states"}
 
 
 def test_digital_silence_is_scored_and_a_muted_microphone_is_named(place):
