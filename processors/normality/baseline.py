@@ -205,7 +205,7 @@ class SourceBaseline:
         groups: dict[str, Mapping[str, npt.NDArray[Any]]] = {
             "words": self._words.state(),
             "lessons": self._lessons.state(list(self._parts)),
-            "states": {name: array.astype(np.float16) for name, array in self._states.state().items()},
+            "states": self._states.state(),
         }
         groups |= self._whole.state() | {"named": self._named.state()}
         groups |= {f"part.{part}": normal.state() for part, normal in self._parts.items()}

@@ -85,7 +85,7 @@ class Bounds:
         return {"seen": self.seen, **stretches}
 
     def take_up(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Take up what `state` gave, whatever its precision.
+        """Take up what `state` gave.
 
         Raises:
             ModelError: an array is missing, or is of another shape.

@@ -135,14 +135,14 @@ class NormalState:
             share, away = max(4 / (seen + 3), 1 - 0.5 ** (1 / _HALF_LIFE)), np.clip(away, -_STRANGE, _STRANGE)
         self._picture += np.float32(share) * away
 
-    def state(self) -> dict[str, npt.NDArray[np.float32]]:
-        """All of it; `from_state` makes it again."""
+    def state(self) -> dict[str, npt.NDArray[np.floating[Any]]]:
+        """All of it, the picture in half precision; `from_state` makes it again."""
         bounds = {f"bounds.{name}": array for name, array in self._bounds.state().items()}
-        return {"means": self._mean, "picture": self._picture, **bounds}
+        return {"means": self._mean, "picture": self._picture.astype(np.float16), **bounds}
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
-        """Read what `state` gave, whatever its precision.
+        """Read what `state` gave.
 
         Raises:
             ModelError: an array is missing, or is of another shape.

@@ -8,6 +8,7 @@ from processors.normality import Part, PartFeatures, SourceBaseline, WindowFeatu
 from processors.normality.hearing import LOUDNESS_UNITS
 from processors.normality.named_share import NamedShare
 from processors.normality.sound_measures import SOUND_MEASURES
+from processors.normality.state_file import unpack_state
 
 _HOP_MS = 4_000
 _LEVEL = SOUND_MEASURES.index("level_db")
@@ -97,3 +98,18 @@ def test_a_state_that_was_taught_normal_is_named_and_counts_for_nothing():
         assert judgement.anomaly_p > 0.1
     baseline.teach(taught_id, taught, "normal", undo=True)
     assert baseline.judge(taught).parts[Part.STATES] < 0.01
+
+
+def test_what_states_are_told_from_goes_on_to_the_bit_after_a_restart():
+    yard = _Yard(3)
+    stayed = _learned(yard, 100)
+    restarted = SourceBaseline.from_bytes(stayed.to_bytes())
+    for number in range(100, 300):
+        window = yard.window(number * _HOP_MS, muted=number % 40 == 0)
+        stayed.learn(*window)
+        restarted.learn(*window)
+        if number % 10 == 0:
+            restarted = SourceBaseline.from_bytes(restarted.to_bytes())
+    assert restarted.to_bytes() == stayed.to_bytes()
+    bounds = {name for name in unpack_state(stayed.to_bytes())[1]["states"] if name.startswith("bounds.")}
+    assert bounds >= {"bounds.low", "bounds.high", "bounds.share", "bounds.mark"}
