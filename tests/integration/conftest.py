@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -204,21 +205,27 @@ async def settings(
 
 
 @pytest.fixture
-def braid_models(settings: Settings, tmp_path: Path) -> Callable:
-    """Runs `braid models …` with the test's settings: exit code, what it printed, and what it said."""
-    config = tmp_path / "models.yaml"
+def braid(settings: Settings, tmp_path: Path) -> Callable:
+    """Runs `braid …` with the test's settings: exit code, what it printed, and what it said."""
+    config = tmp_path / "braid.yaml"
     document = settings.model_dump(mode="json")
     assert settings.redis.url is not None
     document["redis"]["url"] = settings.redis.url.get_secret_value()
     config.write_text(yaml.safe_dump(document))
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BRAID_")}
 
-    async def run(*arguments: str) -> tuple[int | None, str, str]:
-        command = [sys.executable, "-m", "streams.cli", "models", *arguments, "--config", str(config)]
+    async def run(*arguments: object, within_s: float = COMMAND_TIMEOUT_S) -> tuple[int | None, str, str]:
+        command = [sys.executable, "-m", "streams.cli", *map(str, arguments), "--config", str(config)]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=clean)
-        async with asyncio.timeout(COMMAND_TIMEOUT_S):
+        async with asyncio.timeout(within_s):
             printed, said = await process.communicate()
         return process.returncode, printed.decode(), said.decode()
 
     return run
+
+
+@pytest.fixture
+def braid_models(braid: Callable) -> Callable:
+    """Runs `braid models …`, as `braid` does."""
+    return partial(braid, "models")

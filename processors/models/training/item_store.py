@@ -29,7 +29,7 @@ class ItemStore:
 
     def __init__(self, folder: Path, modalities: Collection[Modality]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 # open as long as the store, which closes it
+        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - the store closes it
         self._begins: dict[Modality, array[int]] = {modality: array("q") for modality in modalities}
         self._sizes: dict[Modality, array[int]] = {modality: array("q") for modality in modalities}
         self._end = 0

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -41,21 +39,11 @@ def media(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def label(settings, tmp_path) -> Callable:
+def label(braid) -> Callable:
     """Runs `braid label …`, or another command, with the test's settings: exit code, what it printed and said."""
-    config = tmp_path / "label.yaml"
-    document = settings.model_dump(mode="json")
-    document["redis"]["url"] = settings.redis.url.get_secret_value()
-    config.write_text(yaml.safe_dump(document))
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("BRAID_")}
 
     async def run(*arguments: object, command: str = "label") -> tuple[int | None, str, str]:
-        words = [sys.executable, "-m", "streams.cli", command, *map(str, arguments), "--config", str(config)]
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*words, stdout=pipe, stderr=pipe, env=clean)
-        async with asyncio.timeout(COMMAND_S):
-            printed, said = await process.communicate()
-        return process.returncode, printed.decode(), said.decode()
+        return await braid(command, *arguments, within_s=COMMAND_S)
 
     return run
 
