@@ -17,7 +17,7 @@ from rich.console import Console
 
 from tests.chaos.report import markdown, table
 from tests.chaos.run import Outcome, play
-from tests.chaos.scenarios import LEAST_KILLS, NAMES, long_form, short_form
+from tests.chaos.scenarios import LEAST_KILLS, NAMES, PLAYED, long_form, short_form
 from tests.chaos.schedule import describe
 from tests.chaos.stack import ChaosStack
 
@@ -72,9 +72,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--page", action="store_true", help=f"write the table of {PAGE}, too")
     parser.add_argument("--logs", action="store_true", help="show the workers' logs where a scenario fails")
     options = parser.parse_args()
-    if unknown := set(options.names) - set(NAMES):
+    if unknown := {name for names in options.names for name in names.split(".")} - set(NAMES):
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
-    options.names = options.names or list(NAMES)
+    options.names = options.names or list(PLAYED)
     return options
 
 

@@ -27,7 +27,7 @@ TOLERANCE = 0.02
 written many times. Whole numbers, among them counts and times, may not be off at all."""
 _LEAST = float(np.finfo(np.float16).tiny)
 """Below it half precision has no share to keep to."""
-_MOST_WINDOWS = 1_000
+_MOST_WINDOWS = 500
 """No further source is compared once so many windows are: a long scenario would take too long after it has ended."""
 _READERS = 32
 """A window's records lie in three topics, and a reader waits for each."""

@@ -32,7 +32,7 @@ _PAGE = """\
 # Chaos: what was done to Braid, and what came of it
 
 `make chaos` plays these scenarios on real Kafka, Redis and Triton; `make test` plays a short form \
-of each, and those in which nothing is done to a process at once. The models \
+of each. Those in which nothing is done to a process are played at once. The models \
 cost nothing there, so that two cores are enough; everything else is what runs in production. What is sent, and what \
 is done to whom and when, is data made from a seed (`tests/chaos/scenarios.py`), and is printed. Of the items, 1 % are \
 poison, 5 % come so late that they are late for some or all of their windows, and 1 % come twice.
@@ -55,8 +55,8 @@ final answers learns: none twice, none skipped (the digest over their ids is com
 the records in Kafka: whole numbers, among them counts and times, exactly; others to within 2 % of the largest in \
 their array, because some are kept in 16 bits, read and written at each take-over
 
-Windows learned are compared for every source, statistics for every source until 1,000 windows are compared: for two \
-or three of the six sources of the long `sigkill`.
+Windows learned are compared for every source, statistics for every source until 500 windows are compared: for two of \
+the six sources of the long `sigkill`.
 
 After Redis lost everything, workers are not ready until `braid store init` says where to begin. With `--from \
 earliest` all that Kafka holds is stored again; with `--from committed` what had been told as final before the loss is \

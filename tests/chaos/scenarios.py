@@ -1,13 +1,13 @@
 """The scenarios, short for `make test` and long for `make chaos`; random moments come from the seed."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from processors.modality import Modality
 from tests.chaos.schedule import Action, Deed, Faults, Jump, Scenario, SourcePlan
 
-__all__ = ["LEAST_KILLS", "NAMES", "SHORT_FORMS", "long_form", "short_form", "what_happens"]
+__all__ = ["LEAST_KILLS", "NAMES", "PLAYED", "long_form", "short_form", "what_happens"]
 
 _FAULTY = Faults(poison=0.02, late=0.12, duplicate=0.03)  # of so few items, at least some
 _CLEAN = Faults(0.0, 0.0, 0.0)
@@ -26,23 +26,22 @@ def short_form(names: str, seed: int) -> Scenario:
             sources of all send at the same time.
         seed: of every random choice.
     """
-    parts = [_SCENARIOS[name](seed, 10) for name in names.split(".")]
-    if len(parts) == 1:
-        return parts[0]
-    if any(replace(part, name="", sources=()) != Scenario("", seed, ()) for part in parts):
-        raise ValueError(f"{names}: something besides what their sources send sets these scenarios apart")
-    sources = {plan.name: plan for part in parts for plan in part.sources}
-    return Scenario(names, seed, tuple(sources.values()))
+    return _as_one(names, [_SCENARIOS[name](seed, 10) for name in names.split(".")])
 
 
-def long_form(name: str, seed: int, kills: int = LEAST_KILLS) -> Scenario:
+def long_form(names: str, seed: int, kills: int = LEAST_KILLS) -> Scenario:
     """The same with more load, the usual share of faults, and the whole measure of what is done to processes.
 
     Args:
+        names: as of the short form.
+        seed: of every random choice.
         kills: how many workers are killed in the scenario `sigkill`; some more are planned.
     """
-    scenario = _storm(seed, kills) if name == "sigkill" else _SCENARIOS[name](seed, _SECONDS.get(name, 14))
-    if name == "broker":
+    if names == "sigkill":
+        scenario = _storm(seed, kills)
+    else:
+        scenario = _as_one(names, [_SCENARIOS[name](seed, _SECONDS.get(name, 14)) for name in names.split(".")])
+    if names == "broker":
         actions = (Action(3.0, Deed.RESTART_BROKER), Action(12.0, Deed.KILL_BROKER, lasts_s=60.0))
         scenario = replace(scenario, actions=actions)
     usual = tuple(replace(plan, faults=Faults()) if plan.faults == _FAULTY else plan for plan in scenario.sources)
@@ -52,6 +51,16 @@ def long_form(name: str, seed: int, kills: int = LEAST_KILLS) -> Scenario:
 def what_happens(name: str) -> str:
     """One sentence about a scenario."""
     return _SCENARIOS[name].__doc__ or ""
+
+
+def _as_one(names: str, parts: Sequence[Scenario]) -> Scenario:
+    if len(parts) == 1:
+        return parts[0]
+    alike = Scenario("", parts[0].seed, ())
+    if any(replace(part, name="", sources=()) != alike for part in parts):
+        raise ValueError(f"{names}: something besides what their sources send sets these scenarios apart")
+    sources = {plan.name: plan for part in parts for plan in part.sources}
+    return replace(alike, name=names, sources=tuple(sources.values()))
 
 
 def _sources(count: int, seconds: int, faults: Faults = _FAULTY) -> tuple[SourcePlan, ...]:
@@ -225,5 +234,5 @@ _SCENARIOS: Mapping[str, Callable[[int, int], Scenario]] = {
 }
 NAMES = tuple(_SCENARIOS)
 _OF_SOURCES = ("triton_refuses", "clock_jumps", "transactions", "vanishes")
-SHORT_FORMS = (*(name for name in NAMES if name not in _OF_SOURCES), ".".join(_OF_SOURCES))
+PLAYED = (*(name for name in NAMES if name not in _OF_SOURCES), ".".join(_OF_SOURCES))
 """Every scenario once: those that differ in what sources send are played as one, since each source is judged alone."""

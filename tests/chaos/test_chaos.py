@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.chaos.run import play
-from tests.chaos.scenarios import SHORT_FORMS, short_form
+from tests.chaos.scenarios import PLAYED, short_form
 from tests.chaos.schedule import describe
 
 SEED = int(os.environ.get("BRAID_CHAOS_SEED", "1"))
@@ -13,7 +13,7 @@ SEED = int(os.environ.get("BRAID_CHAOS_SEED", "1"))
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.integration]
 
 
-@pytest.mark.parametrize("name", SHORT_FORMS)
+@pytest.mark.parametrize("name", PLAYED)
 async def test_nothing_is_lost_doubled_or_overwritten_by_less(name, chaos_stack, chaos_notes):
     scenario = short_form(name, SEED)
     outcome = await play(scenario, chaos_stack, print)
