@@ -65,7 +65,12 @@ async def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="SCENARIO", help=f"of {', '.join(NAMES)}; default: all")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="SCENARIO",
+        help=f"of {', '.join(NAMES)}, or several with a dot between them, whose sources send at once; default: all",
+    )
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="default: a new one")
     parser.add_argument("--short", action="store_true", help="the forms that `make test` plays")
     parser.add_argument("--kills", type=int, default=LEAST_KILLS, help="of workers in `sigkill`; default: %(default)s")

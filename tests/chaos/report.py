@@ -32,7 +32,7 @@ _PAGE = """\
 # Chaos: what was done to Braid, and what came of it
 
 `make chaos` plays these scenarios on real Kafka, Redis and Triton; `make test` plays a short form \
-of each. Those in which nothing is done to a process are played at once. The models \
+of each. Those that differ in nothing but what sources send are played at once. The models \
 cost nothing there, so that two cores are enough; everything else is what runs in production. What is sent, and what \
 is done to whom and when, is data made from a seed (`tests/chaos/scenarios.py`), and is printed. Of the items, 1 % are \
 poison, 5 % come so late that they are late for some or all of their windows, and 1 % come twice.

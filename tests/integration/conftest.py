@@ -218,8 +218,13 @@ def braid(settings: Settings, tmp_path: Path) -> Callable:
         command = [sys.executable, "-m", "streams.cli", *map(str, arguments), "--config", str(config)]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=clean)
-        async with asyncio.timeout(within_s):
-            printed, said = await process.communicate()
+        try:
+            async with asyncio.timeout(within_s):
+                printed, said = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         return process.returncode, printed.decode(), said.decode()
 
     return run

@@ -269,7 +269,8 @@ async def test_a_load_that_never_ends_is_given_up_and_the_next_deployment_works_
 ):
     async with windows.answered_by_the_first_all_along():
         killing = asyncio.create_task(kill_the_new_one(triton, model_processes(triton), 1))
-        code, _, said = await braid_models("deploy", "fusion", str(lean))
+        within_s = load_timeout_s + TIMEOUT_S + 10
+        code, _, said = await braid_models("deploy", "fusion", str(lean), within_s=within_s)
         await killing
         await unchanged()
         async with TritonControl(triton.address, timeout_s=TIMEOUT_S) as control:

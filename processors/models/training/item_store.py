@@ -2,9 +2,7 @@
 
 from array import array
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Final, Self
+from typing import BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,25 +18,18 @@ _ENCODED_AT_ONCE: Final = 64
 
 
 class ItemStore:
-    """Payloads of some modalities in a file that is gone when the process is; memory holds where each begins.
+    """Payloads of some modalities in a file; memory holds where each begins.
 
     Args:
-        folder: where the file is; made where it is not there.
+        file: empty, to write and to read; open as long as the store is used.
         modalities: whose payloads are kept.
     """
 
-    def __init__(self, folder: Path, modalities: Collection[Modality]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - the store closes it
+    def __init__(self, file: BinaryIO, modalities: Collection[Modality]) -> None:
+        self._file = file
         self._begins: dict[Modality, array[int]] = {modality: array("q") for modality in modalities}
         self._sizes: dict[Modality, array[int]] = {modality: array("q") for modality in modalities}
         self._end = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
     def add(self, modality: Modality, payloads: list[bytes]) -> npt.NDArray[np.float32]:
         """Keep payloads, and give the numbers of them, from 1, float32 [N, 1]; 0 of a modality that is not kept."""

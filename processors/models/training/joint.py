@@ -7,6 +7,7 @@ and the network as its file holds it. The better one is what the training leaves
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from tempfile import TemporaryFile
 from typing import Any, Final, cast
 
 import numpy as np
@@ -98,7 +99,8 @@ def _learn(
     """Whether numbers came of it that a file can hold."""
     folder, learning = data.folder, plan.encoders.learning
     source = cast("LabelledRecordings", data.source)
-    with ItemStore(folder.checkpoints, learning) as store:
+    with TemporaryFile(dir=folder.checkpoints) as file:
+        store = ItemStore(file, learning)
         told(f"reading {' and '.join(learning)} to learn from together with the network")
         numbers = store_items(source.folder, plan.recordings, tools.read, store)
         encoders = {

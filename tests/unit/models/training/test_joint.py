@@ -2,6 +2,7 @@
 
 import json
 import re
+from tempfile import TemporaryFile
 from types import SimpleNamespace
 
 import numpy as np
@@ -133,7 +134,8 @@ def test_raw_windows_are_embedded_as_they_are_encoded_also_where_a_modality_is_a
     encoder = PartlyTuned(SimpleNamespace(dims={}), checkpoints)
     windows = encode_recordings(folder, plan.recordings, encoder, read, lambda _step: None)
     examples = select(windows, plan, "set.npz").examples
-    with ItemStore(tmp_path, checkpoints) as store:
+    with TemporaryFile(dir=tmp_path) as file:
+        store = ItemStore(file, checkpoints)
         numbers = store_items(folder, plan.recordings, read, store)
         tuned = {
             each: begin_tuning(load_encoder(checkpoints[each], each), own, 0)
