@@ -37,11 +37,11 @@ class DayHours:
         self._all_days = np.zeros(_HOURS, np.uint8)
         self._last_hour = np.full(1, -1, np.int64)
 
-    def usual(self, hour: int) -> npt.NDArray[np.bool_]:
-        """Which prototypes are usual at an hour: all of them, before the hour was seen on three days."""
+    def usual(self, hour: int) -> npt.NDArray[np.bool_] | None:
+        """Which prototypes are usual at an hour; None before the hour was seen on three days."""
         days = int(self._all_days[hour])
         if days < _FEWEST_DAYS:
-            return np.ones(self._days.shape[:-1], bool)
+            return None
         around = self._days[..., [hour - 1, hour, (hour + 1) % _HOURS]].max(axis=-1)
         usual: npt.NDArray[np.bool_] = around >= max(1.0, _USUAL_SHARE * days)
         return usual
