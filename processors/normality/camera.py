@@ -1,5 +1,6 @@
 """How the camera is, whatever it shows: light, sharpness, stillness and shake, and a small picture to know it by."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
@@ -8,12 +9,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from processors.normality.median import median
 from processors.normality.observation import THUMBNAIL_SHAPE, SeenFrame
 
 __all__ = [
     "LIGHT_MEASURES",
     "PICTURE_SHAPE",
     "STEADINESS_MEASURES",
+    "measure_exposure",
     "measure_light",
     "measure_steadiness",
     "small_picture",
@@ -55,11 +58,18 @@ def measure_light(frames: Sequence[SeenFrame]) -> npt.NDArray[np.float32]:
         float32 [4], in the order of `LIGHT_MEASURES`.
     """
     pixels = frames[len(frames) // 2].thumbnail
-    contrast = np.log2(float(pixels.std()) + _FLOOR)
-    detail = float(np.abs(cv2.Laplacian(pixels, cv2.CV_16S)).mean())
-    return np.array(
-        [pixels.mean() / 16, contrast, np.log2(detail + _FLOOR) - contrast, 8 * _plain_share(pixels)], np.float32
-    )
+    brightness, contrast = _exposure(pixels)
+    detail = cv2.norm(cv2.Laplacian(pixels, cv2.CV_16S), cv2.NORM_L1) / pixels.size
+    return np.array([brightness, contrast, np.log2(detail + _FLOOR) - contrast, 8 * _plain_share(pixels)], np.float32)
+
+
+def measure_exposure(frames: Sequence[SeenFrame]) -> npt.NDArray[np.float32]:
+    """The first two of `measure_light`: float32 [2], brightness and contrast.
+
+    Args:
+        frames: at least one, in order of time.
+    """
+    return np.array(_exposure(frames[len(frames) // 2].thumbnail), np.float32)
 
 
 def measure_steadiness(frames: Sequence[SeenFrame]) -> npt.NDArray[np.float32]:
@@ -73,9 +83,9 @@ def measure_steadiness(frames: Sequence[SeenFrame]) -> npt.NDArray[np.float32]:
     """
     grey = [frame.thumbnail for frame in frames]
     differences = [cv2.absdiff(before, after) for before, after in pairwise(grey)]
-    means = np.array([difference.mean() for difference in differences]) + _LEAST_CHANGE
+    means = np.array([cv2.sumElems(difference)[0] / difference.size for difference in differences]) + _LEAST_CHANGE
     still = np.mean([difference.max() <= _EQUAL for difference in differences])
-    return np.array([np.log2(np.median(means)), np.log2(means.max()), 8 * still, _shake(grey)], np.float32)
+    return np.array([np.log2(median(means)), np.log2(means.max()), 8 * still, _shake(grey)], np.float32)
 
 
 def small_picture(frames: Sequence[SeenFrame]) -> npt.NDArray[np.uint8]:
@@ -101,14 +111,27 @@ def _shake(grey: Sequence[npt.NDArray[np.uint8]]) -> float:
             continue
         found = [cv2.phaseCorrelate(before, after, fade) for before, after in pairwise(tiles)]
         shifts = np.array([shift if response >= _LEAST_RESPONSE else (0.0, 0.0) for shift, response in found])
-        jolts.append(float(np.median(np.hypot(*np.diff(shifts, axis=0).T))))
+        jolts.append(median(np.hypot(*np.diff(shifts, axis=0).T)))
     if not jolts:
         return 0.0
     least = sorted(jolts)[min(1, len(jolts) - 1)]
     return float(np.log2(1 + least * THUMBNAIL_SHAPE[1] / (2 * columns)))
 
 
+def _exposure(pixels: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    # By whole numbers: a picture of one grey has no deviation at all.
+    total, squares = round(cv2.sumElems(pixels)[0]), round(cv2.norm(pixels, cv2.NORM_L2SQR))
+    deviation = math.sqrt(pixels.size * squares - total**2) / pixels.size
+    return total / pixels.size / 16, math.log2(deviation + _FLOOR)
+
+
 def _plain_share(pixels: npt.NDArray[np.uint8]) -> float:
-    rows, columns = (side // _BLOCK_PX for side in pixels.shape)
-    blocks = pixels[: rows * _BLOCK_PX, : columns * _BLOCK_PX].reshape(rows, _BLOCK_PX, columns, _BLOCK_PX)
-    return float(np.mean(blocks.std(axis=(1, 3)) < _PLAIN))
+    grey = pixels.astype(np.float32)
+    mean, square = (_mean_of_blocks(each).astype(np.float64) for each in (grey, grey * grey))
+    return float(np.mean(square - mean**2 < _PLAIN**2))
+
+
+def _mean_of_blocks(grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    rows, columns = (side // _BLOCK_PX for side in grey.shape)
+    whole = grey[: rows * _BLOCK_PX, : columns * _BLOCK_PX]
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)

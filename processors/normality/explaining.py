@@ -27,10 +27,9 @@ def heats_of(
     """Of each part with places in the picture: float32 [R, C], -log10 of each cell's p."""
     heats = {}
     for part, answer in answers.items():
-        p = np.maximum(normals[part].p_of(answer.ratios), _LEAST_HEAT_P)
-        heat = heat_of(features.parts[part], np.abs(np.log10(p)))
-        if heat is not None:
-            heats[part] = heat
+        if features.parts[part].is_in_picture:
+            p = np.maximum(normals[part].p_of(answer.ratios), _LEAST_HEAT_P)
+            heats[part] = heat_of(features.parts[part], np.abs(np.log10(p)))
     return heats
 
 

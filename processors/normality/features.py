@@ -65,6 +65,11 @@ class PartFeatures:
     starts_ms: tuple[int, ...] = ()
     boxes: npt.NDArray[np.float32] | None = None
 
+    @property
+    def is_in_picture(self) -> bool:
+        """Whether its places are cells of the picture, or boxes in it."""
+        return self.grid is not None or self.boxes is not None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowFeatures:

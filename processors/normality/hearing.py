@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from processors.normality.camera import LIGHT_MEASURES, measure_light
+from processors.normality.camera import measure_exposure
 from processors.normality.features import Part, PartFeatures
 from processors.normality.observation import HeardSecond, Observation
 from processors.normality.projection import project
@@ -24,7 +24,6 @@ LOUDNESS_UNITS: Final = np.array([0.2, 20.0, 20.0, 4.0], np.float32)
 _PAIR_DIMS: Final = 6
 """Of each of two embeddings that are looked at together."""
 
-_BRIGHTNESS, _CONTRAST = (LIGHT_MEASURES.index(name) for name in ("brightness", "contrast"))
 _LEVEL, _VOICE = (SOUND_MEASURES.index(name) for name in ("level_db", "voice"))
 
 _WORD: Final = re.compile(r"\w+(?:['’]\w+)*")
@@ -72,7 +71,7 @@ def _pairs(observation: Observation) -> npt.NDArray[np.float32]:
     for second in observation.seconds:
         shown = [frame for frame in frames if second.start_ms <= frame.at_ms < second.end_ms] or frames
         picture = np.mean([frame.embedding for frame in shown], axis=0)
-        light = measure_light(shown)[[_BRIGHTNESS, _CONTRAST]]
+        light = measure_exposure(shown)
         level = second.measures[[_LEVEL, _VOICE]] * LOUDNESS_UNITS[[_LEVEL, _VOICE]]
         rows.append(np.concatenate([_short(picture), light, _short(second.embedding), level]))
     return np.stack(rows).astype(np.float32)

@@ -13,23 +13,23 @@ HEAT_GRID: Final = (6, 8)
 """Rows and columns of the heat of a part whose places are boxes."""
 
 
-def heat_of(features: PartFeatures, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+def heat_of(features: PartFeatures, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Lay the values of a part's places over the picture.
 
     Args:
-        features: of the part.
+        features: of a part that is in the picture.
         values: [N], one for each place.
 
     Returns:
         float32 [R, C], the part's own grid, or `HEAT_GRID` with the largest value of the boxes over each cell, 0 where
-        there is none; None for a part that is nowhere in the picture.
+        there is none.
     """
     if features.grid is not None:
         return values.reshape(features.grid)
-    if features.boxes is None:
-        return None
     rows, columns = HEAT_GRID
     heat = np.zeros(HEAT_GRID, np.float32)
+    if features.boxes is None:
+        return heat
     # A box that only touches a cell is not over it: the bytes of features round.
     corners = features.boxes[:, :2], features.boxes[:, :2] + features.boxes[:, 2:]
     first = np.floor(corners[0] * (columns, rows) + 0.01).astype(int)

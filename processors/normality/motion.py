@@ -6,6 +6,7 @@ Flow is measured once for each pair of frames that follow each other, and may be
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -160,18 +161,22 @@ def _describe_cells(cells: Floats, at_ms: int) -> PartFeatures:
 
 
 def _measure_cells(flow: Flow) -> Floats:
-    rows, columns = MOTION_GRID
-    height, width = flow.moving.shape
-    count = rows * columns
-    at_y, at_x = np.nonzero(flow.moving)
-    velocity = flow.velocity[at_y, at_x]
-    cell = at_y * rows // height * columns + at_x * columns // width
-    spots_across = -(-width // _SPOT_PX)
-    spot = at_y // _SPOT_PX * spots_across + at_x // _SPOT_PX
-    spots = np.bincount(spot, np.hypot(velocity[:, 0], velocity[:, 1]), spots_across * -(-height // _SPOT_PX))
+    count = MOTION_GRID[0] * MOTION_GRID[1]
+    velocity = flow.velocities
+    cell, spot = (of.take(flow.pixels) for of in _cells_and_spots(*flow.moving.shape))
+    spots = np.bincount(spot, np.hypot(velocity[:, 0], velocity[:, 1]))
     fastest = np.zeros(count)
-    np.maximum.at(fastest, cell, spots[spot] / _SPOT_PX**2)
-    pixels = height * width / count
+    np.maximum.at(fastest, cell, spots.take(spot) / _SPOT_PX**2)
+    pixels = flow.moving.size / count
     right, down = (np.bincount(cell, velocity[:, axis], count) / pixels for axis in (0, 1))
     share = 16 * np.bincount(cell, minlength=count) / pixels
     return np.column_stack([right, down, share, fastest]).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _cells_and_spots(height: int, width: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """In which cell and which spot each pixel of a thumbnail is, by row."""
+    rows, columns = MOTION_GRID
+    at_y, at_x = np.divmod(np.arange(height * width), width)
+    cells = at_y * rows // height * columns + at_x * columns // width
+    return cells, at_y // _SPOT_PX * -(-width // _SPOT_PX) + at_x // _SPOT_PX

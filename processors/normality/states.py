@@ -25,6 +25,7 @@ from processors.normality.bounds import Bounds
 from processors.normality.camera import LIGHT_MEASURES, PICTURE_SHAPE, STEADINESS_MEASURES
 from processors.normality.features import Part, WindowFeatures
 from processors.normality.hearing import LOUDNESS_UNITS, TALK_MEASURES
+from processors.normality.median import median
 from processors.normality.sound_measures import SILENCE_DB, SOUND_MEASURES
 from processors.normality.state_groups import grouped
 
@@ -258,5 +259,5 @@ def _edges(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     smooth = cv2.GaussianBlur(picture, (0, 0), 1)
     slopes = np.stack([cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)], axis=-1)
     strength = np.sqrt((slopes**2).sum(axis=-1, keepdims=True))
-    edges: npt.NDArray[np.float32] = slopes / (strength + 2 * np.median(strength) + np.float32(0.1))
+    edges: npt.NDArray[np.float32] = slopes / (strength + np.float32(2 * median(strength)) + np.float32(0.1))
     return edges

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.normality.flow import Flow
+from processors.normality.median import median
 
 __all__ = ["LOOK_DIM", "THING_MEASURES", "Sighting", "Thing", "find_things", "follow_things"]
 
@@ -85,17 +86,18 @@ def find_things(flow: Flow, picture: npt.NDArray[np.uint8]) -> list[Sighting]:
         picture: uint8 [H, W] grey.
     """
     moving = flow.moving
-    if not moving.any():
+    if not len(flow.pixels):
         return []
-    axis = int(np.abs(flow.velocity[moving]).sum(axis=0).argmax())
+    axis = int(np.abs(flow.velocities).sum(axis=0).argmax())
     forward = cv2.blur(np.ascontiguousarray(flow.velocity[..., axis]), _SMOOTH) > 0
     found: list[_Patch] = []
     for one_way in (moving & forward, moving & ~forward):
-        closed = cv2.morphologyEx(one_way.astype(np.uint8), cv2.MORPH_CLOSE, _CLOSE)
-        count, labels, stats, centres = cv2.connectedComponentsWithStats(closed, connectivity=8)
-        found += [_Patch(labels, label, tuple(stats[label].tolist()), centres[label]) for label in range(1, count)]
+        closed = cv2.morphologyEx(one_way.view(np.uint8), cv2.MORPH_CLOSE, _CLOSE)
+        _, labels, stats, centres = cv2.connectedComponentsWithStats(closed, connectivity=8, ltype=cv2.CV_16U)
+        large = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= _LEAST_AREA_PX)
+        found += [_Patch(labels, label, tuple(stats[label].tolist()), centres[label]) for label in large.tolist()]
     found.sort(key=lambda patch: -patch.area_px)
-    return [_sight(flow, picture, patch) for patch in found[:_MOST_SIGHTINGS] if patch.area_px >= _LEAST_AREA_PX]
+    return [_sight(flow, picture, patch) for patch in found[:_MOST_SIGHTINGS]]
 
 
 def follow_things(
@@ -145,13 +147,13 @@ class _Patch:
     """A component of what moves.
 
     Attributes:
-        labels: int32 [H, W], of all components.
+        labels: uint16 [H, W], of all components.
         label: its own.
         stats: left, top, width, height and area.
         centre: float64 [2], x and y of its middle of mass.
     """
 
-    labels: npt.NDArray[np.int32]
+    labels: npt.NDArray[np.uint16]
     label: int
     stats: tuple[int, int, int, int, int]
     centre: npt.NDArray[np.float64]
@@ -165,12 +167,12 @@ def _sight(flow: Flow, picture: npt.NDArray[np.uint8], patch: _Patch) -> Sightin
     left, top, width, height, area = patch.stats
     inside = (slice(top, top + height), slice(left, left + width))
     velocity = flow.velocity[inside][patch.labels[inside] == patch.label]
-    mean = velocity.mean(axis=0)
+    mean = np.add.reduce(velocity, axis=0) / len(velocity)
     return Sighting(
         (left, top, width, height),
         (float(patch.centre[0]), float(patch.centre[1])),
         area,
-        float(np.median(np.hypot(velocity[:, 0], velocity[:, 1]))),
+        median(np.hypot(velocity[:, 0], velocity[:, 1])),
         (float(mean[0]), float(mean[1])),
         np.asarray(cv2.resize(picture[inside], (_CROP_PX, _CROP_PX), interpolation=cv2.INTER_LINEAR), np.uint8),
     )
@@ -206,10 +208,10 @@ def _match(ways: list[_Way], seen: Sequence[Sighting], seconds: float) -> list[t
 def _describe(way: _Way, looks: Floats, shape: tuple[int, int]) -> Thing:
     rows, columns = shape
     boxes = np.array([sighting.box_px for _, sighting in way], np.float32)
-    foot = 8 * np.median(boxes[:, 1] + boxes[:, 3]) / rows
+    foot = 8 * median(boxes[:, 1] + boxes[:, 3]) / rows
     # The lower quartile: for a few frames a box takes in whatever passes by.
     width, height = 2 * np.log2(np.percentile(boxes[:, 2:], 25, axis=0))
-    speed = np.sqrt(np.median([sighting.speed for _, sighting in way]))
+    speed = np.sqrt(median(np.array([sighting.speed for _, sighting in way])))
     at_ms, middle = way[len(way) // 2]
     left, top, wide, high = middle.box_px
     return Thing(

@@ -84,16 +84,18 @@ class Vocabulary:
             at_ms: its start.
             trusted: whether somebody vouches that its words are normal, so that none waits.
         """
-        hashes = np.unique(np.fromiter(word_hashes, np.int64))
+        hashes = np.array(sorted(set(word_hashes)), np.int64)
         if not len(hashes):
             return
         self._begin(at_ms)
         self._windows += 1
-        new = hashes[~self._find(hashes)[1]]
-        for buckets, tag in zip(_buckets_of(new), _tags_of(new).tolist(), strict=True):
-            self._make_room(buckets, tag)
-        # Buckets that got more new words than they hold have lost the first of them.
         at, known = self._find(hashes)
+        if not known.all():
+            new = hashes[~known]
+            for buckets, tag in zip(_buckets_of(new), _tags_of(new).tolist(), strict=True):
+                self._make_room(buckets, tag)
+            # Buckets that got more new words than they hold have lost the first of them.
+            at, known = self._find(hashes)
         self._count((at[0][known], at[1][known]), hashes[known], trusted=trusted)
         if self._windows >= _HALVE_AT:
             self._codes = _code_of(_count_of(self._codes) // 2)

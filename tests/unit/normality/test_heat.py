@@ -39,4 +39,6 @@ def test_a_box_at_the_edge_or_without_size_is_somewhere():
 
 
 def test_moments_are_nowhere_in_the_picture():
-    assert _heat(PartFeatures(np.zeros((2, 3), np.float32), None, (0, 1000)), 1, 2) is None
+    part = PartFeatures(np.zeros((2, 3), np.float32), None, (0, 1000))
+    assert not part.is_in_picture
+    assert not _heat(part, 1, 2).any()
