@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.evaluation import JsonOption, mapped_errors
+from streams.cli.evaluation import JsonOption, find_or_build_models, mapped_errors
 from streams.cli.options import read_settings
-from streams.cli.terminal import print_markdown
+from streams.cli.terminal import print_markdown, say_steps
 from streams.errors import ConfigurationError
 from streams.settings import WindowSettings
 
@@ -82,7 +82,10 @@ def evaluate_pvalues(
     ] = None,
     models: Annotated[
         Path | None,
-        typer.Option(help="Model repository with the encoders, for --clip.  [default: that of the settings]"),
+        typer.Option(
+            help="Model repository with the encoders, for --clip; made where it is missing.  "
+            "[default: that of `braid up`]"
+        ),
     ] = None,
     is_json: JsonOption = False,
 ) -> None:
@@ -104,13 +107,12 @@ def _judge_clips(paths: list[Path], models: Path | None) -> dict[str, list[float
     from streams.scoring.online import judge_online
     from streams.scoring.run import Scoring
 
-    repository = models or read_settings(None).models.repository
-    if repository is None:
-        raise ConfigurationError("no encoders to judge recordings with; give a model repository by --models")
+    say, settings = say_steps("pvalues"), read_settings(None)
     clips = find_clips(paths, None)
     with mapped_errors():
         from processors.models.local_encoders import Encoders
 
+        repository = find_or_build_models(settings, models, lambda step: say(f"models: {step}"))
         told = judge_online(clips, Encoders(repository), Scoring(1_000, 100))
     if not told:
         raise ConfigurationError(

@@ -375,10 +375,13 @@ def test_options_that_make_no_sense_are_refused(place, words, told):
     assert told in " ".join(outcome.output.split()).replace("│ ", "")
 
 
-def test_p_values_of_a_recording_that_goes_on_beyond_the_warm_up_are_compared(tmp_path):
+def test_p_values_of_a_recording_that_goes_on_beyond_the_warm_up_are_compared(tmp_path, monkeypatch):
     long, short = (_folder(tmp_path / f"{count}", _walk(1, count=count)) for count in (260, 50))
-    words = ["evaluate", "pvalues", "--models", "models", "--json", "--clip"]
+    words = ["evaluate", "pvalues", "--json", "--clip"]
+    named = CliRunner().invoke(command_line(), [*words, str(long), "--clip", str(short), "--models", "models"])
+    monkeypatch.setenv("BRAID_MODELS__REPOSITORY", "models")
     outcome = CliRunner().invoke(command_line(), [*words, str(long), "--clip", str(short)])
+    assert outcome.stdout == named.stdout
     report = json.loads(outcome.stdout)
     assert set(report) == {"seeds", str(long)}
     assert 0 < report[str(long)]["windows"] < 60

@@ -153,12 +153,3 @@ def test_p_values_told_elsewhere_are_compared_by_name():
     report = compare_p_values({"a.mp4": ((np.arange(100) + 0.5) / 100).tolist(), "b.mp4": [0.001]}).as_json()
     assert report["a.mp4"]["ks_distance"]["median"] == pytest.approx(0.005)
     assert report["b.mp4"]["share_below_over_level"]["0.1"] == 10
-
-
-def test_recordings_without_encoders_to_judge_them_are_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.mp4").touch()
-    with pytest.raises(ConfigurationError, match="--models"):
-        CliRunner().invoke(
-            command_line(), ["evaluate", "pvalues", "--clip", str(tmp_path / "a.mp4")], catch_exceptions=False
-        )
