@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from processors.errors import DatasetError
 from processors.models.evaluation.anomaly_run import RecordingScorer, RunSettings, observe_learned
 from processors.models.evaluation.anomaly_windows import Observer, cut_windows
-from processors.normality import Judgement, extract
+from processors.normality import Judgement
 from processors.scenes.anomalies import Kind, Source, can_befall, compose_held_out
 
 __all__ = ["PICTURED", "draw_sheet"]
@@ -77,7 +77,7 @@ def _row(kind: Kind, source: Source, scorer: RecordingScorer, observer: Observer
     stretch = compose_held_out(source, kind, 0)
     frames = list(stretch.frames())
     judged = [
-        (window, scorer.baseline.judge(extract(window.observation)))
+        (window, scorer.baseline.judge(scorer.features_of(window.observation)))
         for window in cut_windows(stretch, observer.observe(stretch), 0)
     ]
     middle_ms = sum(stretch.anomaly_ms) / 2

@@ -6,7 +6,8 @@ from typing import Final, Protocol
 
 from processors.models.evaluation.anomaly_scores import Answer, JudgedFrame
 from processors.models.evaluation.anomaly_windows import WINDOW_MS, JudgedWindow, Observer, cut_windows
-from processors.normality import Observation, SourceBaseline, extract
+from processors.normality import Observation, SourceBaseline, WindowFeatures, extract
+from processors.normality.motion import RecentMotion
 from processors.normality.recordings import learn_recordings
 from processors.scenes.anomalies import Kind, Source, Stretch, can_befall, compose_held_out, compose_learned
 
@@ -44,15 +45,20 @@ class StreamScorer:
 
     def __init__(self) -> None:
         self.baseline = SourceBaseline()
+        self._motion_of = RecentMotion()
+
+    def features_of(self, observation: Observation) -> WindowFeatures:
+        """Of a window; what moves between frames that it shares with one before is not measured again."""
+        return extract(observation, self._motion_of)
 
     def learn(self, observations: Sequence[Observation]) -> None:
         """Take windows as normal."""
         for observation in observations:
-            self.baseline.learn(f"composed/{observation.start_ms}/{WINDOW_MS}", extract(observation))
+            self.baseline.learn(f"composed/{observation.start_ms}/{WINDOW_MS}", self.features_of(observation))
 
     def answers(self, observations: Sequence[Observation]) -> list[Answer]:
         """Judge windows, each by itself."""
-        judged = [self.baseline.judge(extract(observation)) for observation in observations]
+        judged = [self.baseline.judge(self.features_of(observation)) for observation in observations]
         return [Answer(each.score, each.anomaly_p, {str(part): p for part, p in each.parts.items()}) for each in judged]
 
 
@@ -61,7 +67,7 @@ class RecordingScorer(StreamScorer):
 
     def learn(self, observations: Sequence[Observation]) -> None:
         """Take windows as normal."""
-        self.baseline = learn_recordings([[extract(observation) for observation in observations]])
+        self.baseline = learn_recordings([[self.features_of(observation) for observation in observations]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

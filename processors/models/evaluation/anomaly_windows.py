@@ -128,18 +128,13 @@ def cut_windows(stretch: Stretch, observed: Observed, start_ms: int, hop_ms: int
         start_ms: event time of its first frame.
         hop_ms: from one window to the next; a multiple of `HOP_MS`.
     """
-    for last in range(_IN_WINDOW - 1, len(observed.embeddings), hop_ms // _FRAME_MS):
+    seen = [
+        SeenFrame(start_ms + number * _FRAME_MS, *of_frame)
+        for number, of_frame in enumerate(zip(observed.embeddings, observed.cells, observed.thumbnails, strict=True))
+    ]
+    for last in range(_IN_WINDOW - 1, len(seen), hop_ms // _FRAME_MS):
         first = last - _IN_WINDOW + 1
         begin_ms, end_ms = first * _FRAME_MS, (last + 1) * _FRAME_MS
-        frames = [
-            SeenFrame(
-                start_ms + number * _FRAME_MS,
-                observed.embeddings[number],
-                observed.cells[number],
-                observed.thumbnails[number],
-            )
-            for number in range(first, last + 1)
-        ]
         number = first // _IN_HOP
         second = HeardSecond(start_ms + begin_ms, start_ms + end_ms, observed.heard[number], observed.measures[number])
         segments = [
@@ -151,7 +146,7 @@ def cut_windows(stretch: Stretch, observed: Observed, start_ms: int, hop_ms: int
         is_over = stretch.anomaly_ms[1] > 0 and begin_ms < stretch.anomaly_ms[1] <= last * _FRAME_MS
         is_first_frozen = stretch.anomaly_ms[0] <= last * _FRAME_MS < stretch.anomaly_ms[1] and not is_anomalous
         yield JudgedWindow(
-            Observation(start_ms + begin_ms, start_ms + end_ms, frames, [second], segments),
+            Observation(start_ms + begin_ms, start_ms + end_ms, seen[first : last + 1], [second], segments),
             is_anomalous,
             is_anomalous or not (is_over or is_first_frozen),
         )
