@@ -5,10 +5,9 @@ does not change what they cost.
 """
 
 import dataclasses
-import statistics
 from collections.abc import Callable
 from time import process_time
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -44,35 +43,74 @@ async def measure_normality() -> tuple[list[Figure], dict[str, Any]]:
     cv2.setNumThreads(1)
     threadpool_limits(1, "blas")
     observations = [_observation(number) for number in range(WINDOWS)]
-    extract(observations[0])
-    features_ms = [_milliseconds(extract, observations[:TIMED]) for _ in range(ROUNDS)]
     features = [extract(observation) for observation in observations]
-    baselines = [SourceBaseline() for _ in range(SOURCES)]
-    for number, baseline in enumerate(baselines):
-        _age(baseline, features, 0, YOUNG if number == 0 else TIMED)
-    first = baselines[0]
-    score_ms, young_ms = _score_ms(first, features), _learn_ms(first, features, YOUNG)
-    many_ms = _many_ms(baselines, features)
-    _age(first, features, YOUNG + ROUNDS * TIMED, OLD)
-    old_score_ms, old_ms = _score_ms(first, features), _learn_ms(first, features, OLD)
-    updates = [learn - score for learn, score in zip(young_ms, score_ms, strict=True)]
-    both = [one + other for one, other in zip(features_ms, score_ms, strict=True)]
+    young, old, *others = (SourceBaseline() for _ in range(2 + SOURCES))
+    _age(young, features, YOUNG)
+    _age(old, features, OLD)
+    for number, other in enumerate(others):
+        # Each at another age: what is done every few windows falls due at one source after the other.
+        _age(other, features, TIMED + number)
+    rounds = [_Round.measure(number, observations, features, young, old, others) for number in range(ROUNDS)]
     figures = [
-        Figure("features of a window", features_ms, "ms"),
-        Figure("score of a window", score_ms, "ms"),
-        Figure("features and score", both, "ms", at_most=15),
-        Figure("update beside the score", updates, "ms", at_most=2),
-        Figure(f"score after {OLD} windows / after {YOUNG}", _ratios(old_score_ms, score_ms), at_most=1.3),
-        Figure(f"score and update after {OLD} windows / after {YOUNG}", _ratios(old_ms, young_ms), at_most=1.3),
-        Figure(f"score and update, {SOURCES} sources in turn / one", _ratios(many_ms, young_ms), at_most=1.3),
-        Figure(f"state after {OLD} windows", [len(first.to_bytes()) / 1024], "KB", at_most=64),
+        Figure("features of a window", [each.features_ms for each in rounds], "ms"),
+        Figure("score of a window", [each.score_ms for each in rounds], "ms"),
+        Figure("features and score", [each.features_ms + each.score_ms for each in rounds], "ms", at_most=15),
+        Figure("update beside the score", [each.learn_ms - each.score_ms for each in rounds], "ms", at_most=2),
+        Figure(
+            f"score after {OLD} windows / after {YOUNG}",
+            [each.old_score_ms / each.score_ms for each in rounds],
+            at_most=1.3,
+        ),
+        Figure(
+            f"score and update after {OLD} windows / after {YOUNG}",
+            [each.old_learn_ms / each.learn_ms for each in rounds],
+            at_most=1.3,
+        ),
+        Figure(
+            f"score and update, {SOURCES} sources in turn / one",
+            [each.many_learn_ms / each.learn_ms for each in rounds],
+            at_most=1.3,
+        ),
+        Figure(f"state after {OLD} windows", [len(old.to_bytes()) / 1024], "KB", at_most=64),
         Figure("features kept with a detection", [len(features[0].to_bytes()) / 1024], "KB"),
     ]
     return figures, {"frames": FRAMES, "windows_timed": TIMED, "rounds": ROUNDS}
 
 
-def _ratios(many: list[float], few: list[float]) -> list[float]:
-    return [one / statistics.median(few) for one in many]
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Round:
+    """Milliseconds of processor time a window, one measured right after the other, for a machine changes its pace."""
+
+    features_ms: float
+    score_ms: float
+    old_score_ms: float
+    learn_ms: float
+    old_learn_ms: float
+    many_learn_ms: float
+
+    @classmethod
+    def measure(
+        cls,
+        number: int,
+        observations: list[Observation],
+        features: list[WindowFeatures],
+        young: SourceBaseline,
+        old: SourceBaseline,
+        others: list[SourceBaseline],
+    ) -> Self:
+        def learn_ms(baselines: list[SourceBaseline], first: int) -> float:
+            windows = range(first + number * TIMED, first + (number + 1) * TIMED)
+            coming = [(baselines[at % len(baselines)], _at(features[at % WINDOWS], at)) for at in windows]
+            return _milliseconds(lambda pair: _learn(*pair), coming)
+
+        return cls(
+            features_ms=_milliseconds(extract, observations[:TIMED]),
+            score_ms=_milliseconds(young.judge, features[:TIMED]),
+            old_score_ms=_milliseconds(old.judge, features[:TIMED]),
+            learn_ms=learn_ms([young], YOUNG),
+            old_learn_ms=learn_ms([old], OLD),
+            many_learn_ms=learn_ms(others, YOUNG),
+        )
 
 
 def _milliseconds(does: Callable[[Any], object], items: list[Any]) -> float:
@@ -92,31 +130,9 @@ def _learn(baseline: SourceBaseline, features: WindowFeatures) -> None:
     baseline.learn(f"bench/{features.start_ms}/{WINDOW_MS}", features)
 
 
-def _age(baseline: SourceBaseline, features: list[WindowFeatures], first: int, last: int) -> None:
-    for number in range(first, last):
+def _age(baseline: SourceBaseline, features: list[WindowFeatures], windows: int) -> None:
+    for number in range(windows):
         _learn(baseline, _at(features[number % WINDOWS], number))
-
-
-def _score_ms(baseline: SourceBaseline, features: list[WindowFeatures]) -> list[float]:
-    return [_milliseconds(baseline.judge, features[:TIMED]) for _ in range(ROUNDS)]
-
-
-def _learn_ms(baseline: SourceBaseline, features: list[WindowFeatures], first: int) -> list[float]:
-    rounds = []
-    for round_ in range(ROUNDS):
-        begin = first + round_ * TIMED
-        coming = [_at(features[number % WINDOWS], number) for number in range(begin, begin + TIMED)]
-        rounds.append(_milliseconds(lambda each: _learn(baseline, each), coming))
-    return rounds
-
-
-def _many_ms(baselines: list[SourceBaseline], features: list[WindowFeatures]) -> list[float]:
-    rounds = []
-    for round_ in range(ROUNDS):
-        number = YOUNG + ROUNDS * TIMED + round_
-        coming = [(baseline, _at(features[number % WINDOWS], number)) for baseline in baselines[1:]]
-        rounds.append(_milliseconds(lambda pair: _learn(*pair), coming))
-    return rounds
 
 
 def _observation(number: int) -> Observation:
