@@ -15,6 +15,7 @@ from processors.errors import ModelError
 from processors.normality.co_occurrence import pointwise_mutual_information
 from processors.normality.features import PartFeatures
 from processors.normality.hours import DayHours, hour_of
+from processors.normality.islands import find_islands, shares_up_to
 from processors.normality.projection import project
 from processors.normality.waiting import GONE_MS, LASTING_SPELLS, RARE_SHARE, SPELL_MS
 
@@ -380,27 +381,11 @@ class MemoryBank:
     def _review(self) -> None:
         """Prototypes near each other are one; the rarest of these islands that make up 6 % of a place wait."""
         held = self._weights > 0
-        shares = self._weights / np.maximum(self._weights.sum(axis=1, keepdims=True), 1e-9)
-        islands = self._find_islands(held)
-        masses = np.einsum("pij,pj->pi", islands, shares)
-        # Rounded, so that the prototypes of one island have one mass.
-        masses = np.round(masses, 6)
-        through = np.einsum("pij,pj->pi", (masses[:, None] <= masses[:, :, None]).astype(np.float32), shares)
+        islands = find_islands(self._prototypes / self._spread(), _LINK * self._unit(), held)
         spells = (islands * self._spells[:, None]).max(axis=2)
-        self._normal = ((through > RARE_SHARE) | (spells >= LASTING_SPELLS)) & held
+        common = shares_up_to(islands, self._weights) > RARE_SHARE
+        self._normal = (common | (spells >= LASTING_SPELLS)) & held
         self._alone = (islands.sum(axis=2) == 1) & held
-
-    def _find_islands(self, held: npt.NDArray[np.bool_]) -> Floats:
-        """Which prototypes of a place are linked, over others too: float32 [places, slots, slots] of 0 and 1."""
-        scaled = self._prototypes / self._spread()
-        squares = np.einsum("pkd,pkd->pk", scaled, scaled)
-        between = squares[:, :, None] + squares[:, None] - 2 * scaled @ scaled.transpose(0, 2, 1)
-        reach = _LINK * self._unit()[:, None, None]
-        linked = (between <= reach**2 * scaled.shape[-1]) & held[:, :, None] & held[:, None]
-        islands: Floats = (linked | np.eye(linked.shape[-1], dtype=bool)).astype(np.float32)
-        while not np.array_equal(islands, wider := (islands @ islands > 0).astype(np.float32)):
-            islands = wider
-        return islands
 
 
 def _mean(rows: Floats) -> Floats:

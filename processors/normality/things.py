@@ -167,7 +167,7 @@ def _sight(flow: Flow, picture: npt.NDArray[np.uint8], patch: _Patch) -> Sightin
     left, top, width, height, area = patch.stats
     inside = (slice(top, top + height), slice(left, left + width))
     velocity = flow.velocity[inside][patch.labels[inside] == patch.label]
-    mean = np.add.reduce(velocity, axis=0) / len(velocity)
+    mean = velocity.mean(axis=0)
     return Sighting(
         (left, top, width, height),
         (float(patch.centre[0]), float(patch.centre[1])),
