@@ -46,16 +46,17 @@ class DayHours:
         usual: npt.NDArray[np.bool_] = around >= max(1.0, _USUAL_SHARE * days)
         return usual
 
-    def begin(self, at_ms: int) -> None:
-        """Take note of a window's time, before what is in it is counted."""
+    def begin(self, at_ms: int) -> bool:
+        """Take note of a window's time, before what is in it is counted; say whether an hour begins with it."""
         if at_ms // _HOUR_MS == self._last_hour[0]:
-            return
+            return False
         self._last_hour[0] = at_ms // _HOUR_MS
         hour = hour_of(at_ms)
         if self._all_days[hour] == _MOST_DAYS:
             self._all_days[hour] //= 2
             self._days[..., hour] //= 2
         self._all_days[hour] += 1
+        return True
 
     def count(self, at: tuple[npt.NDArray[np.intp], ...], again: npt.NDArray[np.bool_]) -> None:
         """Count the begun hour for prototypes; `again` says for which it is the first time in it."""

@@ -17,26 +17,20 @@ from processors.normality.features import PartFeatures
 from processors.normality.hours import DayHours, hour_of
 from processors.normality.islands import find_islands, shares_up_to
 from processors.normality.projection import project
+from processors.normality.state_groups import grouped, joined
+from processors.normality.usual_spread import UsualSpread
 from processors.normality.waiting import GONE_MS, LASTING_SPELLS, RARE_SHARE, SPELL_MS
 
 __all__ = ["BankShape", "Measured", "MemoryBank"]
 
 _LINK: Final = 1.5
 """A prototype that is so many units near to a normal one is as normal."""
-_FAR_OUT: Final = 10.0
-"""Distances count at most so many times the usual one where the usual one is learned."""
-_DEVIATIONS: Final = 3.0
-"""A distance of the mean and so many standard deviations is the unit of ratios."""
 _APART: Final = 0.3
 """A pair's ratio grows by this power of how much rarer its sides are together than by chance."""
 _NEAREST: Final = 0.05
 """Added to the ratio of a pair, which may lie at a prototype that is rare itself."""
 _TRUSTED: Final = 255
 _HALF_LIFE: Final = 5_000.0
-_SLOWEST_STEP: Final = 1 / 1_000
-_FLOOR_SHARE: Final = 0.01
-"""Spread below this share of a dimension's own size is noise of the number format."""
-_LEAST_REACH: Final = 0.05
 _LONE_WORTH: Final = 8
 """A prototype with no other near it is given up only for that many times the weight of one that has."""
 _SETTLED: Final = 64
@@ -48,7 +42,7 @@ _ROUNDING: Final = np.float32(0.51)
 _LEAST_STEP: Final = np.float16(1e-6)
 _FORGOTTEN_MS: Final = 2**32 - 1
 """Ages from here on, fifty days, are all one in a file."""
-_AS_THEY_ARE: Final = ("weights", "spells", "variance", "square", "reach", "reach_square")
+_AS_THEY_ARE: Final = ("weights", "spells")
 
 Floats = npt.NDArray[np.float32]
 At = tuple[npt.NDArray[np.intp], ...]
@@ -119,10 +113,7 @@ class MemoryBank:
         self._last_ms = np.full((shape.places, slots), -1, np.int64)
         self._spells = np.zeros((shape.places, slots), np.uint8)
         self._hours = DayHours((shape.places, slots))
-        self._variance = np.zeros(dim, np.float32)
-        self._square = np.zeros(dim, np.float32)
-        self._reach = np.ones(shape.places, np.float32)
-        self._reach_square = np.ones(shape.places, np.float32)
+        self._usual = UsualSpread(shape.places, dim, shape.least_spread)
         self._learned = 0
         self._normal = np.zeros((shape.places, slots), bool)
         self._alone = np.zeros((shape.places, slots), bool)
@@ -148,7 +139,7 @@ class MemoryBank:
         distances = self._distances(vectors)
         to_normal = np.where(normal, distances, np.inf)
         nearest = places, to_normal.argmin(axis=1)
-        ratios: Floats = np.minimum.reduce(to_normal, axis=1) / self._unit()
+        ratios: Floats = np.minimum.reduce(to_normal, axis=1) / self._usual.unit
         if self.shape.first_side and normal[0].any():
             ratios = (ratios + _NEAREST) * np.exp(-_APART * self._mutual_information(vectors, normal[0]))
         like_ms = np.where(self._shown[nearest], self._last_ms[nearest], -1)
@@ -156,9 +147,9 @@ class MemoryBank:
 
     def ratios_between(self, vectors: Floats, others: Floats, places: npt.NDArray[np.intp]) -> Floats:
         """Distances of vectors [N, d] to others [N, d], in the unit of `measure`."""
-        scaled = (vectors - others) / self._spread()
+        scaled = (vectors - others) / self._usual.deviation
         distances = np.sqrt(np.mean(scaled**2, axis=-1))
-        ratios: Floats = (distances / self._unit()[places]).astype(np.float32)
+        ratios: Floats = (distances / self._usual.unit[places]).astype(np.float32)
         return ratios
 
     def learn(
@@ -181,7 +172,8 @@ class MemoryBank:
         """
         self._weights *= np.float32(self._keep)
         self._spells *= self._last_ms >= at_ms - GONE_MS
-        self._hours.begin(at_ms)
+        if self._hours.begin(at_ms):
+            self._usual.begin_hour(self._learned)
         if len(vectors):
             known = self._distances(vectors) if distances is None else distances
             self._take(vectors, places, known, at_ms, trusted=trusted)
@@ -204,7 +196,7 @@ class MemoryBank:
         }
         arrays |= {"codes": self._codes(), "steps": self._steps.astype(np.float16)}
         arrays |= {name: getattr(self, f"_{name}") for name in _AS_THEY_ARE}
-        return arrays | {f"hours.{name}": array for name, array in self._hours.state().items()}
+        return arrays | joined({"spread": self._usual.state(), "hours": self._hours.state()})
 
     @classmethod
     def from_state(cls, shape: BankShape, state: Mapping[str, npt.NDArray[Any]], half_life: float = _HALF_LIFE) -> Self:
@@ -228,12 +220,14 @@ class MemoryBank:
                 setattr(bank, f"_{name}", state[name].copy())
             bank._steps = state["steps"].astype(np.float32)
             bank._prototypes = state["codes"] * bank._steps[..., None]
-            hours = {name.removeprefix("hours."): array for name, array in state.items() if name.startswith("hours.")}
+            groups = grouped(state)
             ages_ms = state["ages_ms"].reshape(bank._last_ms.shape).astype(np.int64)
             bank._last_ms = np.where(ages_ms == _FORGOTTEN_MS, -1, state["latest_ms"][0] - ages_ms)
             marks = np.unpackbits(state["marks"], count=3 * bank._normal.size).astype(bool)
             bank._normal, bank._alone, bank._shown = marks.reshape(3, *bank._normal.shape)
-            bank._hours = DayHours.from_state(hours, bank._weights.shape)
+            bank._hours = DayHours.from_state(groups["hours"], bank._weights.shape)
+            places, dim = len(bank._weights), bank._prototypes.shape[-1]
+            bank._usual = UsualSpread.from_state(groups["spread"], places, dim, shape.least_spread)
         except (KeyError, ValueError) as error:
             raise ModelError(f"the state of a memory bank has {sorted(state)}: {error}") from error
         bank._learned = learned
@@ -252,46 +246,32 @@ class MemoryBank:
         normal = self._normal & usual
         return np.where(normal.any(axis=1, keepdims=True), normal, self._normal)
 
-    def _spread(self) -> Floats:
-        floor = _FLOOR_SHARE**2 * self._square + (self.shape.least_spread**2 + 1e-12)
-        spread: Floats = np.sqrt(np.maximum(self._variance, floor))
-        return spread
-
-    def _unit(self) -> Floats:
-        """Of each place: one where things come and go has a wider normal than one where nothing does."""
-        mean = self._reach
-        deviation = np.sqrt(np.maximum(self._reach_square - mean**2, 0))
-        unit: Floats = np.maximum(mean + _DEVIATIONS * deviation, _LEAST_REACH)
-        return unit
-
     def _distances(self, vectors: Floats) -> Floats:
         """Of vectors [N, d] to the prototypes of their places: [N, slots], infinite for free slots."""
         away = np.abs(vectors[:, None] - self._prototypes)
         # What eight bits cannot tell apart is equal: a picture that never changes has no distance from itself.
         away -= _ROUNDING * self._steps[..., None]
         away = np.maximum(away, 0, out=away)
-        away /= self._spread()
+        away /= self._usual.deviation
         distances = np.sqrt(np.einsum("nkd,nkd->nk", away, away) / away.shape[-1])
         return np.where(self._weights > 0, distances, np.inf)
 
     def _mutual_information(self, vectors: Floats, normal: npt.NDArray[np.bool_]) -> Floats:
         """Of the sides of pairs, by the normal prototypes of their one place."""
-        squares = ((vectors[:, None] - self._prototypes) / self._spread()) ** 2
+        squares = ((vectors[:, None] - self._prototypes) / self._usual.deviation) ** 2
         first, second = np.split(squares, [self.shape.first_side], axis=2)
         return pointwise_mutual_information(first.mean(axis=2), second.mean(axis=2), self._weights[0] * normal)
 
     def _take(
         self, vectors: Floats, places: npt.NDArray[np.intp], distances: Floats, at_ms: int, *, trusted: bool
     ) -> None:
-        step = np.float32(max(1 / (self._learned + 1), _SLOWEST_STEP))
-        self._square += step * (_mean(vectors**2) - self._square)
+        self._usual.follow_size(vectors, self._learned)
         far = np.arange(len(vectors))
         if self._learned:
             at = places, distances.argmin(axis=1)
             nearest = np.minimum.reduce(distances, axis=1)
-            usual = np.maximum(self._reach, _LEAST_REACH)
-            near = nearest <= self.shape.take_up * usual
-            self._follow_spread(vectors, at, nearest, usual)
+            near = nearest <= self.shape.take_up * self._usual.reach
+            self._usual.follow(vectors - self._prototypes[at], nearest, self._learned)
             (far,) = (~near).nonzero()
             if not len(far):
                 self._join(vectors, at, at_ms, trusted=trusted)
@@ -307,7 +287,7 @@ class MemoryBank:
         """
         if self.shape.places > 1 or len(far) < 2:
             return [far] if len(far) else []
-        away = np.sum(((vectors[far] - vectors[far[0]]) / self._spread()) ** 2, axis=1)
+        away = np.sum(((vectors[far] - vectors[far[0]]) / self._usual.deviation) ** 2, axis=1)
         second = int(away.argmax())
         return [far[:1]] if not away[second] else [far[:1], far[second : second + 1]]
 
@@ -350,21 +330,6 @@ class MemoryBank:
         self._last_ms[at] = at_ms
         self._shown[at] = True
 
-    def _follow_spread(self, vectors: Floats, at: At, nearest: Floats, usual: Floats) -> None:
-        """The usual deviation per dimension and distance per place, in which what is far counts at a bounded size."""
-        # Rather by the latest windows: the distances to the first few prototypes are those of a bank that knew nothing.
-        step = np.float32(max(4 / (self._learned + 3), _SLOWEST_STEP))
-        inside = np.minimum(nearest, _FAR_OUT * usual)
-        squares = np.square(vectors - self._prototypes[at])
-        if self._learned > 1:
-            squares *= np.square(inside / np.maximum(nearest, 1e-6))[:, None]
-        self._variance += step * (_mean(squares) - self._variance)
-        square = np.square(inside)
-        if self.shape.places == 1:
-            inside, square = _mean(inside), _mean(square)
-        self._reach += step * (inside - self._reach)
-        self._reach_square += step * (square - self._reach_square)
-
     def _hold(self, at: At, vectors: npt.NDArray[np.floating[Any]]) -> None:
         # Rounded to the nearest, so that what never changes is held without drifting.
         largest = np.maximum.reduce(np.abs(vectors), axis=-1)
@@ -381,14 +346,8 @@ class MemoryBank:
     def _review(self) -> None:
         """Prototypes near each other are one; the rarest of these islands that make up 6 % of a place wait."""
         held = self._weights > 0
-        islands = find_islands(self._prototypes / self._spread(), _LINK * self._unit(), held)
+        islands = find_islands(self._prototypes / self._usual.deviation, _LINK * self._usual.unit, held)
         spells = (islands * self._spells[:, None]).max(axis=2)
         common = shares_up_to(islands, self._weights) > RARE_SHARE
         self._normal = (common | (spells >= LASTING_SPELLS)) & held
         self._alone = (islands.sum(axis=2) == 1) & held
-
-
-def _mean(rows: Floats) -> Floats:
-    """What `np.mean` over the first axis says, which takes longer to prepare itself than to add few rows up."""
-    mean: Floats = rows[0] if len(rows) == 1 else np.add.reduce(rows, axis=0) / len(rows)
-    return mean

@@ -17,7 +17,7 @@ from processors.errors import ModelError
 
 __all__ = ["LAYOUT", "Groups", "pack_state", "unpack_state"]
 
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 """Number of the layout; a file of another is refused."""
 
 Groups = Mapping[str, Mapping[str, npt.NDArray[Any]]]

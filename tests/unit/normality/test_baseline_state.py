@@ -135,5 +135,5 @@ def test_bytes_that_are_cut_or_changed_are_refused(data):
 def test_another_layout_is_refused_by_its_number():
     whole = _small()
 
-    with pytest.raises(ModelError, match=r"layout 7; this version reads layout 3"):
+    with pytest.raises(ModelError, match=r"layout 7; this version reads layout 4"):
         SourceBaseline.from_bytes(whole[:4] + b"\x07\x00" + whole[6:])

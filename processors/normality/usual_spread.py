@@ -1,0 +1,138 @@
+"""How far the vectors of a part usually are from their prototypes: in each dimension, and at each place."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.errors import ModelError
+from processors.normality.waiting import LASTING_SPELLS
+
+__all__ = ["UsualSpread"]
+
+_SLOWEST_STEP: Final = 1 / 1_000
+_FLOOR_SHARE: Final = 0.01
+"""Spread below this share of a dimension's own size is noise of the number format."""
+_FAR_OUT: Final = 10.0
+"""Distances count at most so many times the usual one where the usual one is learned."""
+_LEAST_REACH: Final = 0.05
+_DEVIATIONS: Final = 3.0
+"""A distance of the mean and so many standard deviations is the unit of ratios."""
+_STEADY: Final = 1_000
+"""Windows from which on the spread of late is steady enough to be remembered."""
+_WIDER: Final = np.float32(1 / LASTING_SPELLS)
+_NARROWER: Final = np.float32(1 / 168)
+"""By how much of the way the lasting spread follows that of late at the turn of an hour: up within six hours, as what
+came in six becomes normal, down within a week."""
+_MOST: Final = float(np.finfo(np.float16).max)
+
+Floats = npt.NDArray[np.float32]
+
+
+class UsualSpread:
+    """What the distances of a memory bank are measured in.
+
+    It is the spread of the windows of late, about a thousand, or a lasting one where that is wider: otherwise what is
+    usual by day would be far from everything after each quiet night.
+
+    Args:
+        places: of the bank.
+        dim: length of its vectors.
+        least: deviation in each dimension that is never unusual.
+    """
+
+    def __init__(self, places: int, dim: int, least: float) -> None:
+        self._least = least
+        # Parts of one array each, which take less of a state than seven.
+        self._late = np.concatenate([np.zeros(2 * dim), np.ones(2 * places)]).astype(np.float32)
+        self._square, self._variance, self._reach, self._reach_square = np.split(
+            self._late, [dim, 2 * dim, 2 * dim + places]
+        )
+        self._lasting = np.zeros(dim + 2 * places, np.float32)
+        self._lasting_deviation, self._lasting_reach, self._lasting_unit = np.split(self._lasting, [dim, dim + places])
+
+    @property
+    def deviation(self) -> Floats:
+        """Of each dimension, above 0: float32 [d]."""
+        floor = _FLOOR_SHARE**2 * self._square + (self._least**2 + 1e-12)
+        deviation: Floats = np.maximum(np.sqrt(np.maximum(self._variance, floor)), self._lasting_deviation)
+        return deviation
+
+    @property
+    def reach(self) -> Floats:
+        """Distance of a vector from its prototype at each place, in deviations: float32 [P], above 0."""
+        reach: Floats = np.maximum(np.maximum(self._reach, _LEAST_REACH), self._lasting_reach)
+        return reach
+
+    @property
+    def unit(self) -> Floats:
+        """Of ratios at each place: one where things come and go has a wider normal than one where nothing does."""
+        unit: Floats = np.maximum(np.maximum(self._late_unit(), _LEAST_REACH), self._lasting_unit)
+        return unit
+
+    def begin_hour(self, learned: int) -> None:
+        """Remember how wide the spread is at the turn of an hour; `learned` windows came before."""
+        if learned < _STEADY:
+            return
+        late = np.concatenate([np.sqrt(self._variance), self._reach, self._late_unit()])
+        step = np.where(late > self._lasting, _WIDER, _NARROWER)
+        # In half precision, as in a state.
+        self._lasting[:] = np.minimum(self._lasting + step * (late - self._lasting), _MOST).astype(np.float16)
+
+    def follow_size(self, vectors: Floats, learned: int) -> None:
+        """Follow how large vectors are, float32 [N, d]; `learned` windows came before."""
+        step = np.float32(max(1 / (learned + 1), _SLOWEST_STEP))
+        self._square += step * (_mean(vectors**2) - self._square)
+
+    def follow(self, away: Floats, distances: Floats, learned: int) -> None:
+        """Follow what is usual, in which what is far counts at a bounded size.
+
+        Args:
+            away: float32 [N, d], from the nearest prototype to each vector.
+            distances: float32 [N], root mean square of that in deviations.
+            learned: windows that came before, at least one.
+        """
+        # Rather by the latest windows: the distances to the first few prototypes are those of a bank that knew nothing.
+        step = np.float32(max(4 / (learned + 3), _SLOWEST_STEP))
+        inside = np.minimum(distances, _FAR_OUT * self.reach)
+        squares = np.square(away)
+        if learned > 1:
+            squares *= np.square(inside / np.maximum(distances, 1e-6))[:, None]
+        self._variance += step * (_mean(squares) - self._variance)
+        square = np.square(inside)
+        if len(self._reach) == 1:
+            inside, square = _mean(inside), _mean(square)
+        self._reach += step * (inside - self._reach)
+        self._reach_square += step * (square - self._reach_square)
+
+    def state(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Everything that was learned."""
+        return {"late": self._late, "lasting": self._lasting.astype(np.float16)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, npt.NDArray[Any]], places: int, dim: int, least: float) -> Self:
+        """Take up a `state`.
+
+        Raises:
+            ModelError: arrays are missing, or of another shape.
+        """
+        spread = cls(places, dim, least)
+        for name, array in spread.state().items():
+            given = state.get(name)
+            if given is None or given.shape != array.shape or given.dtype != array.dtype:
+                found = "missing" if given is None else f"{given.dtype} {given.shape}"
+                raise ModelError(f"{name} of a spread is {found}, expected {array.dtype} {array.shape}")
+        spread._late[:], spread._lasting[:] = state["late"], state["lasting"]
+        return spread
+
+    def _late_unit(self) -> Floats:
+        deviation = np.sqrt(np.maximum(self._reach_square - self._reach**2, 0))
+        unit: Floats = self._reach + _DEVIATIONS * deviation
+        return unit
+
+
+def _mean(rows: Floats) -> Floats:
+    """What `np.mean` over the first axis says, which takes longer to prepare itself than to add few rows up."""
+    mean: Floats = rows[0] if len(rows) == 1 else np.add.reduce(rows, axis=0) / len(rows)
+    return mean
