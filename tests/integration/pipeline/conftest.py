@@ -243,9 +243,11 @@ def finals(settings: Settings, store: Store) -> Callable:
         while True:
             stored = await store.list_detections(source.source_id, limit=1_000)
             final = {detection.start_ms: detection for detection in stored if detection.final}
-            if final.keys() >= expected.keys() or time.monotonic() > deadline_s:
+            missing = sorted(expected.keys() - final.keys())
+            if not missing:
                 assert len(stored) == len(final), "windows are stored that never became final"
                 return final
+            assert time.monotonic() < deadline_s, f"windows of {source.source_id} that never became final: {missing}"
             await asyncio.sleep(0.2)
 
     return finals

@@ -23,6 +23,11 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"windows": windows})
 
 
+def whole_second_ms() -> int:
+    """The present one."""
+    return time.time_ns() // 10**9 * 1_000
+
+
 def hum(played: Played, at_ms: int, rng: np.random.Generator, *, siren: bool = False) -> None:
     """One second of a hall with a ventilator; or a siren in it."""
     time_s = np.arange(16_000) / 16_000
@@ -38,29 +43,29 @@ def hum(played: Played, at_ms: int, rng: np.random.Generator, *, siren: bool = F
 
 async def test_a_sound_that_was_never_heard_is_told_as_unusual_and_where(unique, start_worker, send, finals, store):
     rng = np.random.default_rng(5)
-    now_ms = time.time_ns() // 10**6 // 1_000 * 1_000
-    begin_ms = now_ms - 1_000 * LEARNED_S
     learned, afterwards = Played(f"{unique}-hall"), Played(f"{unique}-hall")
+    learned_until_ms = whole_second_ms()
     for second in range(LEARNED_S):
-        hum(learned, begin_ms + 1_000 * second, rng)
-    learned.heartbeats(now_ms)
-    siren_ms = now_ms + 12_000
-    for second in range(AFTERWARDS_S):
-        at_ms = now_ms + 1_000 * second
-        hum(afterwards, at_ms, rng, siren=at_ms == siren_ms)
-    afterwards.heartbeats(now_ms + 1_000 * AFTERWARDS_S)
+        hum(learned, learned_until_ms - 1_000 * (LEARNED_S - second), rng)
+    learned.heartbeats(learned_until_ms)
 
     worker = start_worker(baseline=BaselineSettings(snapshot_s=1))
     await send([learned])
     await finals(learned)
     async with asyncio.timeout(DEADLINE_S):
         while (stored := await store.baselines.read(learned.source_id)) is None or (
-            stored.about.through_ms != now_ms - 1_000
+            stored.about.through_ms != learned_until_ms - 1_000
         ):
             await asyncio.sleep(0.1)
+    # A source that was silent for so long is at the time of day: what it brings of before is late.
+    begin_ms = whole_second_ms()
+    siren_ms = begin_ms + 12_000
+    for second in range(AFTERWARDS_S):
+        at_ms = begin_ms + 1_000 * second
+        hum(afterwards, at_ms, rng, siren=at_ms == siren_ms)
+    afterwards.heartbeats(begin_ms + 1_000 * AFTERWARDS_S)
     await send([afterwards])
-    told = await finals(afterwards)
-    told = {start_ms: told[start_ms] for start_ms in sorted(told) if start_ms >= now_ms}
+    told = {start_ms: each for start_ms, each in (await finals(afterwards)).items() if start_ms >= begin_ms}
 
     assert not any(detection.warming_up for detection in told.values())
     siren = told.pop(siren_ms)
