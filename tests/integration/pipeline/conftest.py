@@ -202,16 +202,18 @@ async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
 
 @pytest.fixture
 def send(settings: Settings, producer: AIOKafkaProducer) -> Callable:
-    """Produces scripted records, as fast as possible or paced by their times."""
+    """Produces scripted records, as fast as possible or, until an event if one is given, paced by their times."""
 
-    async def send(sources: Iterable[Played], *, speed: float | None = None) -> None:
+    async def send(
+        sources: Iterable[Played], *, speed: float | None = None, paced_until: asyncio.Event | None = None
+    ) -> None:
         entries = sorted(
             (entry for source in sources for entry in source.in_order_of_time()), key=lambda entry: entry[2]
         )
         begun_s, first_ms = time.monotonic(), entries[0][2]
         pending = []
         for modality, record, due_ms in entries:
-            if speed is not None:
+            if speed is not None and not (paced_until is not None and paced_until.is_set()):
                 await asyncio.sleep(max(0.0, begun_s + (due_ms - first_ms) / 1000 / speed - time.monotonic()))
             pending.append(
                 await producer.send(

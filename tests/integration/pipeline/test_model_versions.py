@@ -114,7 +114,8 @@ async def test_a_version_is_swapped_under_load_and_no_window_is_lost_or_answered
     for worker in workers:
         await until_ready(worker)
     sources = [scripted(name, 1_700_000_000_000, SECONDS) for name in ("north", "south")]
-    sending = asyncio.create_task(send(sources, speed=SPEED))
+    swapped = asyncio.Event()
+    sending = asyncio.create_task(send(sources, speed=SPEED, paced_until=swapped))
     await until_answered(sources)
 
     async def until_a_new_answer_is_by(version: str, since_ms: int) -> None:
@@ -147,6 +148,7 @@ async def test_a_version_is_swapped_under_load_and_no_window_is_lost_or_answered
     rolled_back_ms = now_ms() + TAKEN_UP_WITHIN_MS
     await until_a_new_answer_is_by("1", rolled_back_ms)
     assert not sending.done(), "the swap was not under load to its end"
+    swapped.set()
     await sending
 
     assert (compared["live"], compared["shadow"], compared["failed"], compared["skipped"]) == (1, new, 0, 0)
