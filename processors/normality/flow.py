@@ -19,8 +19,10 @@ _LEAST_CHANGE: Final = 6
 _MOST_CHANGE: Final = 20
 _NOISE_FACTOR: Final = 3
 """A change is at least so many times that of the typical pixel, as far as `_MOST_CHANGE` allows."""
-_PATCH_STRIDE_PX: Final = 5
-"""From one patch of the search to the next: a third less work than with the preset's four."""
+_FINEST_SCALE: Final = 1
+_PATCH_PX: Final = 4
+"""At the finest scale, half of the thumbnail's size: what a patch of eight says of the thumbnail itself, for less."""
+_PATCH_STRIDE_PX: Final = 3
 _AROUND: Final = np.ones((5, 5), np.uint8)
 _OF_THREAD: Final = threading.local()
 
@@ -74,8 +76,9 @@ def _search() -> cv2.DISOpticalFlow:
     search: cv2.DISOpticalFlow | None = getattr(_OF_THREAD, "search", None)
     if search is None:
         search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        # The preset ends at a quarter of the size, where a patch is twice as high as a walker of fifteen pixels.
-        search.setFinestScale(0)
+        # The preset's patch of eight pixels at a quarter of the size is twice as high as a walker of fifteen.
+        search.setFinestScale(_FINEST_SCALE)
+        search.setPatchSize(_PATCH_PX)
         search.setPatchStride(_PATCH_STRIDE_PX)
         _OF_THREAD.search = search
     return search

@@ -53,6 +53,20 @@ def test_what_moves_is_told_by_mask_number_and_velocity_alike():
     assert np.median(flow.velocities, axis=0) == pytest.approx([20, 0], abs=1)
 
 
+@pytest.mark.parametrize("shift_px", [1, 2, 4])
+def test_a_walker_of_fifteen_pixels_is_followed(shift_px):
+    walker = cv2.GaussianBlur(np.random.default_rng(3).normal(60, 60, (15, 6)), (0, 0), 1)
+    frames = []
+    for left in (70, 70 + shift_px):
+        frame = 0.2 * PAIRS[0][0] + 110
+        frame[50:65, left : left + 6] = walker
+        frames.append(frame.astype(np.uint8))
+
+    flow = measure_flow(*frames, 1.0)
+
+    assert np.median(flow.velocity[52:63, 71:75], axis=(0, 1)) == pytest.approx([shift_px, 0], abs=0.35 * shift_px)
+
+
 def test_nothing_moves_in_a_picture_that_repeats():
     flow = measure_flow(PAIRS[0][0], PAIRS[0][0], 0.1)
     assert not len(flow.pixels)
