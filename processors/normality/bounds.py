@@ -18,7 +18,7 @@ __all__ = ["Bounds"]
 _STRETCHES: Final = 6
 _LASTING: Final = 450
 """Windows that what began after the warm-up lasts before it is normal, besides being more than 6 %."""
-_STEP: Final = 1 - 0.5 ** (1 / 5_000)
+_STEP: Final = np.float32(1 - 0.5 ** (1 / 5_000))
 _BACK: Final = np.float32(1 - 0.5 ** (1 / 2_000))
 """An extreme that does not come again is half forgotten after 2,000 windows."""
 _HALF_WAY: Final = np.float32(0.5)
@@ -62,19 +62,21 @@ class Bounds:
         rows = np.flatnonzero(np.isfinite(values))
         if not len(rows):
             return
-        here = values[rows]
-        self.seen[rows] = np.minimum(self.seen[rows] + 1, _MOST_SEEN)
+        here, seen = values[rows], np.minimum(self.seen[rows] + 1, _MOST_SEEN)
+        self.seen[rows] = seen
         at = rows, self._find(rows, here)
-        step = np.maximum(1 / (self.seen[rows] + self._late[rows]), np.float32(_STEP))
+        step = np.maximum(1 / (seen + self._late[rows]), _STEP)
         self._share[rows] *= 1 - step[:, None]
-        self._share[at] += step
-        self._mean[at] += step / self._share[at] * (here - self._mean[at])
-        for end, beyond in ((self._low, here < self._low[at]), (self._high, here > self._high[at])):
-            end[at] += np.where(beyond, _HALF_WAY * (here - end[at]), _BACK * (self._mean[at] - end[at]))
+        share, mean, low, high = (stretches[at] for stretches in (self._share, self._mean, self._low, self._high))
+        share += step
+        mean += step / share * (here - mean)
+        low += np.where(here < low, _HALF_WAY * (here - low), _BACK * (mean - low))
+        high += np.where(here > high, _HALF_WAY * (here - high), _BACK * (mean - high))
+        self._share[at], self._mean[at], self._low[at], self._high[at] = share, mean, low, high
         # What is measured in some of the windows only has to last in as many of them.
-        lasted = self._share[at] >= _LASTING * step * self.seen[rows] / self.seen.max()
-        lasted &= self._share[at] > RARE_SHARE
-        early = np.where(self.seen[rows] <= self._warm_up, _EARLY, 0)
+        lasted = share >= _LASTING * step * seen / self.seen.max()
+        lasted &= share > RARE_SHARE
+        early = np.where(seen <= self._warm_up, _EARLY, 0)
         self._mark[at] = np.maximum(self._mark[at], np.where(lasted | trusted, _LASTED, early))
         self._unite(at)
         self._review()
@@ -103,8 +105,10 @@ class Bounds:
         held = self._share[rows] > 0
         away = np.maximum(self._low[rows] - here[:, None], here[:, None] - self._high[rows])
         away = np.where(held, np.maximum(away, 0), np.inf)
-        nearest = away.argmin(axis=1)
-        far = away[np.arange(len(rows)), nearest] > self._reach[rows]
+        nearest: npt.NDArray[np.intp] = away.argmin(axis=1)
+        far = away.min(axis=1) > self._reach[rows]
+        if not far.any():
+            return nearest
         lightest = (self._share[rows] + self._mark[rows]).argmin(axis=1)
         found: npt.NDArray[np.intp] = np.where(far, lightest, nearest)
         new = rows[far], found[far]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from processors.errors import ModelError
 
-__all__ = ["DayHours", "hour_of"]
+__all__ = ["At", "DayHours", "hour_of"]
 
 _HOUR_MS: Final = 3_600_000
 _HOURS: Final = 24
@@ -18,6 +18,9 @@ _MOST_DAYS: Final = 15
 """Days remembered: with one more, all counts of the hour halve. Fits into four bits."""
 _USUAL_SHARE: Final = 0.2
 """What was seen on this share of the days at an hour, or at the hour before or after, is usual then."""
+
+At = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | tuple[int, slice]
+"""Places and slots of prototypes; of a lone one its place and a slice, which take less time than arrays of one."""
 
 
 def hour_of(at_ms: int) -> int:
@@ -32,7 +35,7 @@ class DayHours:
         shape: of the prototypes: places and slots.
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, int]) -> None:
         self._days = np.zeros((*shape, _HOURS), np.uint8)
         self._all_days = np.zeros(_HOURS, np.uint8)
         self._last_hour = np.full(1, -1, np.int64)
@@ -58,12 +61,12 @@ class DayHours:
         self._all_days[hour] += 1
         return True
 
-    def count(self, at: tuple[npt.NDArray[np.intp], ...], again: npt.NDArray[np.bool_]) -> None:
+    def count(self, at: At, again: npt.NDArray[np.bool_]) -> None:
         """Count the begun hour for prototypes; `again` says for which it is the first time in it."""
         hour = int(self._last_hour[0]) % _HOURS
         self._days[(*at, hour)] += again.astype(np.uint8)
 
-    def forget(self, at: tuple[npt.NDArray[np.intp], ...]) -> None:
+    def forget(self, at: At) -> None:
         """Begin anew with prototypes."""
         self._days[at] = 0
 
@@ -73,7 +76,7 @@ class DayHours:
         return {"days": packed, "all_days": self._all_days, "last_hour": self._last_hour}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]) -> Self:
+    def from_state(cls, state: Mapping[str, npt.NDArray[Any]], shape: tuple[int, int]) -> Self:
         """Take up a `state`.
 
         Raises:

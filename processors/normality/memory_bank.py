@@ -14,7 +14,7 @@ import numpy.typing as npt
 from processors.errors import ModelError
 from processors.normality.co_occurrence import pointwise_mutual_information
 from processors.normality.features import PartFeatures
-from processors.normality.hours import DayHours, hour_of
+from processors.normality.hours import At, DayHours, hour_of
 from processors.normality.islands import find_islands, shares_up_to
 from processors.normality.projection import project
 from processors.normality.state_groups import grouped, joined
@@ -34,19 +34,23 @@ _HALF_LIFE: Final = 5_000.0
 _LONE_WORTH: Final = 8
 """A prototype with no other near it is given up only for that many times the weight of one that has."""
 _SETTLED: Final = 64
-_REVIEW: Final = 8
+_REVIEW: Final = 16
 """Windows from one review of what is normal to the next, once so many were learned."""
 
-_ROUNDING: Final = np.float32(0.51)
+# Arrays, which are combined with others in half the time that a number of Python takes.
+_SLOWEST_STEP: Final = np.array(1 / 64, np.float32)
+_NONE: Final = np.array(0, np.float32)
+_ROUNDING: Final = np.array(0.51, np.float32)
 """Of a step of eight bits: half, and what float arithmetic adds."""
-_LEAST_STEP: Final = np.float16(1e-6)
+_STEPS: Final = np.array(127, np.float32)
+"""Of eight bits, to either side."""
+_LEAST_STEP: Final = np.finfo(np.float16).smallest_normal
+"""With a smaller one, in fewer bits, the largest of a vector could be more than 127 steps."""
 _FORGOTTEN_MS: Final = 2**32 - 1
 """Ages from here on, fifty days, are all one in a file."""
 _AS_THEY_ARE: Final = ("weights", "spells")
 
 Floats = npt.NDArray[np.float32]
-At = tuple[npt.NDArray[np.intp], ...]
-"""Places and slots of prototypes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ class MemoryBank:
     def __init__(self, shape: BankShape, half_life: float = _HALF_LIFE) -> None:
         self.shape = shape
         dim, slots = min(shape.dim, shape.held_dim), shape.slots * shape.capacity
-        self._keep = 0.5 ** (1 / half_life)
+        self._keep = np.array(0.5 ** (1 / half_life), np.float32)
+        self._take_up = np.array(shape.take_up, np.float32)
         # As they come back from eight bits a dimension, in steps that half precision holds.
         self._prototypes = np.zeros((shape.places, slots, dim), np.float32)
         self._steps = np.zeros((shape.places, slots), np.float32)
@@ -138,7 +143,7 @@ class MemoryBank:
         normal = self._normal_at(hour_of(at_ms))
         distances = self._distances(vectors)
         to_normal = np.where(normal, distances, np.inf)
-        nearest = places, to_normal.argmin(axis=1)
+        nearest = _at(places, to_normal.argmin(axis=1))
         ratios: Floats = np.minimum.reduce(to_normal, axis=1) / self._usual.unit
         if self.shape.first_side and normal[0].any():
             ratios = (ratios + _NEAREST) * np.exp(-_APART * self._mutual_information(vectors, normal[0]))
@@ -170,9 +175,9 @@ class MemoryBank:
             trusted: whether somebody vouches that all of it is normal, so that nothing waits.
             distances: of `measure`, where nothing was learned since; None to measure again.
         """
-        self._weights *= np.float32(self._keep)
-        self._spells *= self._last_ms >= at_ms - GONE_MS
+        self._weights *= self._keep
         if self._hours.begin(at_ms):
+            self._spells *= self._last_ms >= at_ms - GONE_MS
             self._usual.begin_hour(self._learned)
         if len(vectors):
             known = self._distances(vectors) if distances is None else distances
@@ -225,7 +230,7 @@ class MemoryBank:
             bank._last_ms = np.where(ages_ms == _FORGOTTEN_MS, -1, state["latest_ms"][0] - ages_ms)
             marks = np.unpackbits(state["marks"], count=3 * bank._normal.size).astype(bool)
             bank._normal, bank._alone, bank._shown = marks.reshape(3, *bank._normal.shape)
-            bank._hours = DayHours.from_state(groups["hours"], bank._weights.shape)
+            bank._hours = DayHours.from_state(groups["hours"], (len(bank._weights), bank._weights.shape[1]))
             places, dim = len(bank._weights), bank._prototypes.shape[-1]
             bank._usual = UsualSpread.from_state(groups["spread"], places, dim, shape.least_spread)
         except (KeyError, ValueError) as error:
@@ -251,7 +256,7 @@ class MemoryBank:
         away = np.abs(vectors[:, None] - self._prototypes)
         # What eight bits cannot tell apart is equal: a picture that never changes has no distance from itself.
         away -= _ROUNDING * self._steps[..., None]
-        away = np.maximum(away, 0, out=away)
+        away = np.maximum(away, _NONE, out=away)
         away /= self._usual.deviation
         distances = np.sqrt(np.einsum("nkd,nkd->nk", away, away) / away.shape[-1])
         return np.where(self._weights > 0, distances, np.inf)
@@ -265,18 +270,19 @@ class MemoryBank:
     def _take(
         self, vectors: Floats, places: npt.NDArray[np.intp], distances: Floats, at_ms: int, *, trusted: bool
     ) -> None:
-        self._usual.follow_size(vectors, self._learned)
-        far = np.arange(len(vectors))
         if self._learned:
-            at = places, distances.argmin(axis=1)
+            slots = distances.argmin(axis=1)
             nearest = np.minimum.reduce(distances, axis=1)
-            near = nearest <= self.shape.take_up * self._usual.reach
-            self._usual.follow(vectors - self._prototypes[at], nearest, self._learned)
+            near = nearest <= self._take_up * self._usual.reach
+            self._usual.follow(vectors, vectors - self._prototypes[_at(places, slots)], nearest, self._learned)
             (far,) = (~near).nonzero()
             if not len(far):
-                self._join(vectors, at, at_ms, trusted=trusted)
+                self._join(vectors, places, slots, at_ms, trusted=trusted)
             elif len(far) < len(vectors):
-                self._join(vectors[near], (places[near], at[1][near]), at_ms, trusted=trusted)
+                self._join(vectors[near], places[near], slots[near], at_ms, trusted=trusted)
+        else:
+            self._usual.begin(vectors)
+            far = np.arange(len(vectors))
         for new in self._choose_new(vectors, far):
             self._begin(vectors[new], places[new], at_ms, trusted=trusted)
 
@@ -293,7 +299,7 @@ class MemoryBank:
 
     def _begin(self, vectors: Floats, places: npt.NDArray[np.intp], at_ms: int, *, trusted: bool) -> None:
         """Make vectors of different places prototypes."""
-        at = places, self._make_room(places)
+        at = _at(places, self._make_room(places))
         self._hold(at, vectors)
         # Among things that come once each and wait, the place of the lightest keeps the weight of all.
         self._weights[at] = np.where(self._alone[at] & ~self._normal[at], self._weights[at], 0)
@@ -302,26 +308,36 @@ class MemoryBank:
         self._weights[at] += 1
         self._note(at, at_ms, trusted=trusted)
 
-    def _join(self, vectors: Floats, at: At, at_ms: int, *, trusted: bool) -> None:
+    def _join(
+        self,
+        vectors: Floats,
+        places: npt.NDArray[np.intp],
+        slots: npt.NDArray[np.intp],
+        at_ms: int,
+        *,
+        trusted: bool,
+    ) -> None:
         """Let the nearest prototypes take vectors up; each moves towards the mean of those that are its own."""
-        own, means, counts = at, vectors, np.ones(len(vectors), np.intp)
+        means: Floats = vectors
+        counts: int | npt.NDArray[np.intp] = 1
         if self.shape.places == 1 and len(vectors) > 1:
-            counts = np.bincount(at[1], minlength=self._weights.shape[1])
+            counts = np.bincount(slots, minlength=self._weights.shape[1])
             sums = np.zeros((len(counts), vectors.shape[1]), np.float32)
-            np.add.at(sums, at[1], vectors)
+            np.add.at(sums, slots, vectors)
             (slots,) = counts.nonzero()
-            own, counts = (np.zeros_like(slots), slots), counts[slots]
+            places, counts = np.zeros_like(slots), counts[slots]
             means = sums[slots] / counts[:, None]
-        self._weights[own] += counts
-        steps = np.maximum(counts / self._weights[own], 1 / 64)[:, None]
-        held = self._prototypes[own]
-        self._hold(own, held + steps * np.subtract(means, held, dtype=np.float64))
-        self._note(own, at_ms, trusted=trusted)
+        at = _at(places, slots)
+        self._weights[at] += counts
+        steps = np.maximum(np.divide(counts, self._weights[at], dtype=np.float64), _SLOWEST_STEP)[:, None]
+        held = self._prototypes[at]
+        self._hold(at, held + steps * np.subtract(means, held, dtype=np.float64))
+        self._note(at, at_ms, trusted=trusted)
 
     def _note(self, at: At, at_ms: int, *, trusted: bool) -> None:
         """Note when prototypes were seen."""
-        again = self._last_ms[at] // SPELL_MS != at_ms // SPELL_MS
-        if again.any():
+        again = self._last_ms[at] < at_ms // SPELL_MS * SPELL_MS
+        if np.count_nonzero(again):
             self._spells[at] += again & (self._spells[at] < _TRUSTED)
             self._hours.count(at, again)
         if trusted:
@@ -333,9 +349,9 @@ class MemoryBank:
     def _hold(self, at: At, vectors: npt.NDArray[np.floating[Any]]) -> None:
         # Rounded to the nearest, so that what never changes is held without drifting.
         largest = np.maximum.reduce(np.abs(vectors), axis=-1)
-        steps = np.maximum((largest / 127).astype(np.float16), _LEAST_STEP).astype(np.float32)
-        self._prototypes[at] = np.rint(vectors / steps[:, None]).clip(-127, 127) * steps[:, None]
-        self._steps[at] = steps
+        steps = np.maximum((largest / _STEPS).astype(np.float16), _LEAST_STEP).astype(np.float32)
+        self._steps[at], steps = steps, steps[:, None]
+        self._prototypes[at] = np.rint(vectors / steps) * steps
 
     def _make_room(self, places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
         """The slot of each place that is free, or worth least."""
@@ -351,3 +367,10 @@ class MemoryBank:
         common = shares_up_to(islands, self._weights) > RARE_SHARE
         self._normal = (common | (spells >= LASTING_SPELLS)) & held
         self._alone = (islands.sum(axis=2) == 1) & held
+
+
+def _at(places: npt.NDArray[np.intp], slots: npt.NDArray[np.intp]) -> At:
+    if len(slots) > 1:
+        return places, slots
+    slot = int(slots[0])
+    return int(places[0]), slice(slot, slot + 1)

@@ -12,15 +12,20 @@ from processors.normality.waiting import LASTING_SPELLS
 __all__ = ["UsualSpread"]
 
 _SLOWEST_STEP: Final = 1 / 1_000
-_FLOOR_SHARE: Final = 0.01
-"""Spread below this share of a dimension's own size is noise of the number format."""
-_FAR_OUT: Final = 10.0
-"""Distances count at most so many times the usual one where the usual one is learned."""
-_LEAST_REACH: Final = 0.05
-_DEVIATIONS: Final = 3.0
-"""A distance of the mean and so many standard deviations is the unit of ratios."""
 _STEADY: Final = 1_000
 """Windows from which on the spread of late is steady enough to be remembered."""
+
+# Arrays, which are combined with others in half the time that a number of Python takes.
+_FLOOR_SHARE: Final = np.array(0.01**2, np.float32)
+"""Squares below this share of those of a dimension's own size are noise of the number format."""
+_FAR_OUT: Final = np.array(10, np.float32)
+"""Distances count at most so many times the usual one where the usual one is learned."""
+_LEAST_REACH: Final = np.array(0.05, np.float32)
+_SMALLEST: Final = np.array(1e-6, np.float32)
+_NONE: Final = np.array(0, np.float32)
+_DEVIATIONS: Final = np.array(3, np.float32)
+"""A distance of the mean and so many standard deviations is the unit of ratios."""
+
 _WIDER: Final = np.float32(1 / LASTING_SPELLS)
 _NARROWER: Final = np.float32(1 / 168)
 """By how much of the way the lasting spread follows that of late at the turn of an hour: up within six hours, as what
@@ -43,7 +48,7 @@ class UsualSpread:
     """
 
     def __init__(self, places: int, dim: int, least: float) -> None:
-        self._least = least
+        self._least_square = np.array(least**2 + 1e-12, np.float32)
         # Parts of one array each, which take less of a state than seven.
         self._late = np.concatenate([np.zeros(2 * dim), np.ones(2 * places)]).astype(np.float32)
         self._square, self._variance, self._reach, self._reach_square = np.split(
@@ -55,7 +60,7 @@ class UsualSpread:
     @property
     def deviation(self) -> Floats:
         """Of each dimension, above 0: float32 [d]."""
-        floor = _FLOOR_SHARE**2 * self._square + (self._least**2 + 1e-12)
+        floor = _FLOOR_SHARE * self._square + self._least_square
         deviation: Floats = np.maximum(np.sqrt(np.maximum(self._variance, floor)), self._lasting_deviation)
         return deviation
 
@@ -80,31 +85,30 @@ class UsualSpread:
         # In half precision, as in a state.
         self._lasting[:] = np.minimum(self._lasting + step * (late - self._lasting), _MOST).astype(np.float16)
 
-    def follow_size(self, vectors: Floats, learned: int) -> None:
-        """Follow how large vectors are, float32 [N, d]; `learned` windows came before."""
-        step = np.float32(max(1 / (learned + 1), _SLOWEST_STEP))
-        self._square += step * (_mean(vectors**2) - self._square)
+    def begin(self, vectors: Floats) -> None:
+        """Take up how large the first window's vectors are, float32 [N, d]: nothing was there to be away from."""
+        self._square[:] = _mean(np.square(vectors))
 
-    def follow(self, away: Floats, distances: Floats, learned: int) -> None:
+    def follow(self, vectors: Floats, away: Floats, distances: Floats, learned: int) -> None:
         """Follow what is usual, in which what is far counts at a bounded size.
 
         Args:
-            away: float32 [N, d], from the nearest prototype to each vector.
+            vectors: float32 [N, d].
+            away: float32 [N, d], from the nearest prototype to each.
             distances: float32 [N], root mean square of that in deviations.
             learned: windows that came before, at least one.
         """
         # Rather by the latest windows: the distances to the first few prototypes are those of a bank that knew nothing.
-        step = np.float32(max(4 / (learned + 3), _SLOWEST_STEP))
+        step = np.array(max(4 / (learned + 3), _SLOWEST_STEP), np.float32)
         inside = np.minimum(distances, _FAR_OUT * self.reach)
         squares = np.square(away)
         if learned > 1:
-            squares *= np.square(inside / np.maximum(distances, 1e-6))[:, None]
-        self._variance += step * (_mean(squares) - self._variance)
+            squares *= np.square(inside / np.maximum(distances, _SMALLEST))[:, None]
         square = np.square(inside)
-        if len(self._reach) == 1:
-            inside, square = _mean(inside), _mean(square)
-        self._reach += step * (inside - self._reach)
-        self._reach_square += step * (square - self._reach_square)
+        if len(self._reach) == 1 < len(inside):
+            inside, square = _mean(inside[:, None]), _mean(square[:, None])
+        now = np.concatenate([_mean(np.square(vectors)), _mean(squares), inside, square])
+        self._late += step * (now - self._late)
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Everything that was learned."""
@@ -127,7 +131,7 @@ class UsualSpread:
         return spread
 
     def _late_unit(self) -> Floats:
-        deviation = np.sqrt(np.maximum(self._reach_square - self._reach**2, 0))
+        deviation = np.sqrt(np.maximum(self._reach_square - np.square(self._reach), _NONE))
         unit: Floats = self._reach + _DEVIATIONS * deviation
         return unit
 

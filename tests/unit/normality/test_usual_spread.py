@@ -28,7 +28,7 @@ class _Followed:
             away = (deviation * self._rng.normal(0, 1, (1, 2))).astype(np.float32)
             distances = np.sqrt(np.mean((away / self.spread.deviation) ** 2, axis=1))
             self._learned += 1
-            self.spread.follow(away, distances, self._learned)
+            self.spread.follow(np.ones_like(away), away, distances, self._learned)
 
     def width(self):
         """What a distance of one unit is in the vectors' own unit."""
