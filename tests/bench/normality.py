@@ -76,46 +76,41 @@ async def measure_normality() -> tuple[list[Figure], dict[str, Any]]:
     return figures, {"frames": FRAMES, "windows_timed": TIMED, "rounds": ROUNDS}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class _Learning:
     """Milliseconds of processor time a window."""
 
-    score_ms: float
-    update_ms: float
+    score_ms: float = 0.0
+    update_ms: float = 0.0
 
     @property
     def both_ms(self) -> float:
         return self.score_ms + self.update_ms
 
-    @classmethod
-    def measure(cls, baselines: list[SourceBaseline], features: list[WindowFeatures], first: int) -> Self:
-        """Of windows from the `first` on, by each of the baselines in turn.
+    def take(self, baseline: SourceBaseline, window: WindowFeatures) -> None:
+        """Judge a window, judge it again, and learn it, which judges it once more.
 
-        A machine changes its pace: each window is judged, judged again, and learned at once, which judges it once more.
-        The update is what learning takes longer than the judgement before it.
+        The update is what learning takes longer than the judgement right before it.
         """
-        score_s = update_s = 0.0
-        for at in range(first, first + TIMED):
-            baseline, window = baselines[at % len(baselines)], _at(features[at % WINDOWS], at)
-            begun_s = process_time()
-            baseline.judge(window)
-            judged_s = process_time()
-            baseline.judge(window)
-            again_s = process_time()
-            _learn(baseline, window)
-            score_s += judged_s - begun_s
-            update_s += process_time() - again_s - (again_s - judged_s)
-        return cls(1000 * score_s / TIMED, 1000 * update_s / TIMED)
+        begun_s = process_time()
+        baseline.judge(window)
+        judged_s = process_time()
+        baseline.judge(window)
+        again_s = process_time()
+        _learn(baseline, window)
+        update_s = process_time() - again_s - (again_s - judged_s)
+        self.score_ms += 1000 * (judged_s - begun_s) / TIMED
+        self.update_ms += 1000 * update_s / TIMED
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class _Round:
-    """One measured right after the other."""
+    """A machine changes its pace: what is compared is measured window by window, in turn."""
 
-    features_ms: float
-    young: _Learning
-    old: _Learning
-    many: _Learning
+    features_ms: float = 0.0
+    young: _Learning = dataclasses.field(default_factory=_Learning)
+    old: _Learning = dataclasses.field(default_factory=_Learning)
+    many: _Learning = dataclasses.field(default_factory=_Learning)
 
     @classmethod
     def measure(
@@ -127,15 +122,20 @@ class _Round:
         old: SourceBaseline,
         others: list[SourceBaseline],
     ) -> Self:
-        begun_s = process_time()
-        for observation in observations[:TIMED]:
-            extract(observation)
-        return cls(
-            features_ms=1000 * (process_time() - begun_s) / TIMED,
-            young=_Learning.measure([young], features, YOUNG + number * TIMED),
-            old=_Learning.measure([old], features, OLD + number * TIMED),
-            many=_Learning.measure(others, features, YOUNG + number * TIMED),
-        )
+        taken = cls()
+        for at in range(number * TIMED, (number + 1) * TIMED):
+            begun_s = process_time()
+            extract(observations[at % WINDOWS])
+            taken.features_ms += 1000 * (process_time() - begun_s) / TIMED
+            turns = [
+                (taken.young, young, YOUNG),
+                (taken.old, old, OLD),
+                (taken.many, others[at % SOURCES], YOUNG),
+            ]
+            # The first after something else finds the processor's caches cold.
+            for learning, baseline, first in turns[at % 3 :] + turns[: at % 3]:
+                learning.take(baseline, _at(features[at % WINDOWS], first + at))
+        return taken
 
 
 def _at(features: WindowFeatures, number: int) -> WindowFeatures:
