@@ -108,7 +108,7 @@ async def test_a_stopped_server_times_out_and_later_answers_to_the_right_questio
     start_redis, open_store, make_detection
 ):
     server = start_redis()
-    async with open_store(server, timeout_s=0.2) as store:
+    async with open_store(server, timeout_s=1.0) as store:
         fence = await store.take_token("braid", 0)
         detections = [make_detection(1000 * index) for index in range(20)]
         await store.put_many([Put(detection, fence) for detection in detections])
