@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.errors import ModelError
+from processors.normality.prototype_index import PrototypeIndex
 
-__all__ = ["At", "DayHours", "hour_of"]
+__all__ = ["DayHours", "hour_of"]
 
 _HOUR_MS: Final = 3_600_000
 _HOURS: Final = 24
@@ -18,9 +19,6 @@ _MOST_DAYS: Final = 15
 """Days remembered: with one more, all counts of the hour halve. Fits into four bits."""
 _USUAL_SHARE: Final = 0.2
 """What was seen on this share of the days at an hour, or at the hour before or after, is usual then."""
-
-At = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | tuple[int, slice]
-"""Places and slots of prototypes; of a lone one its place and a slice, which take less time than arrays of one."""
 
 
 def hour_of(at_ms: int) -> int:
@@ -61,12 +59,12 @@ class DayHours:
         self._all_days[hour] += 1
         return True
 
-    def count(self, at: At, again: npt.NDArray[np.bool_]) -> None:
+    def count(self, at: PrototypeIndex, again: npt.NDArray[np.bool_]) -> None:
         """Count the begun hour for prototypes; `again` says for which it is the first time in it."""
         hour = int(self._last_hour[0]) % _HOURS
         self._days[(*at, hour)] += again.astype(np.uint8)
 
-    def forget(self, at: At) -> None:
+    def forget(self, at: PrototypeIndex) -> None:
         """Begin anew with prototypes."""
         self._days[at] = 0
 

@@ -23,7 +23,7 @@ def find_islands(scaled: Floats, reach: Floats, held: npt.NDArray[np.bool_]) -> 
     between = squares[:, :, None] + squares[:, None] - 2 * scaled @ scaled.transpose(0, 2, 1)
     linked = (between <= reach[:, None, None] ** 2 * scaled.shape[-1]) & held[:, :, None] & held[:, None]
     islands: Floats = (linked | np.eye(linked.shape[-1], dtype=bool)).astype(np.float32)
-    while (islands != (wider := (islands @ islands > 0).astype(np.float32))).any():
+    while not np.array_equal(islands, wider := (islands @ islands > 0).astype(np.float32)):
         islands = wider
     return islands
 

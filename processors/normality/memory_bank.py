@@ -14,9 +14,10 @@ import numpy.typing as npt
 from processors.errors import ModelError
 from processors.normality.co_occurrence import pointwise_mutual_information
 from processors.normality.features import PartFeatures
-from processors.normality.hours import At, DayHours, hour_of
+from processors.normality.hours import DayHours, hour_of
 from processors.normality.islands import find_islands, shares_up_to
 from processors.normality.projection import project
+from processors.normality.prototype_index import PrototypeIndex, index_of
 from processors.normality.state_groups import grouped, joined
 from processors.normality.usual_spread import UsualSpread
 from processors.normality.waiting import GONE_MS, LASTING_SPELLS, RARE_SHARE, SPELL_MS
@@ -39,7 +40,7 @@ _REVIEW: Final = 16
 
 # Arrays, which are combined with others in half the time that a number of Python takes.
 _SLOWEST_STEP: Final = np.array(1 / 64, np.float32)
-_NONE: Final = np.array(0, np.float32)
+_ZERO: Final = np.array(0, np.float32)
 _ROUNDING: Final = np.array(0.51, np.float32)
 """Of a step of eight bits: half, and what float arithmetic adds."""
 _STEPS: Final = np.array(127, np.float32)
@@ -143,7 +144,7 @@ class MemoryBank:
         normal = self._normal_at(hour_of(at_ms))
         distances = self._distances(vectors)
         to_normal = np.where(normal, distances, np.inf)
-        nearest = _at(places, to_normal.argmin(axis=1))
+        nearest = index_of(places, to_normal.argmin(axis=1))
         ratios: Floats = np.minimum.reduce(to_normal, axis=1) / self._usual.unit
         if self.shape.first_side and normal[0].any():
             ratios = (ratios + _NEAREST) * np.exp(-_APART * self._mutual_information(vectors, normal[0]))
@@ -256,7 +257,7 @@ class MemoryBank:
         away = np.abs(vectors[:, None] - self._prototypes)
         # What eight bits cannot tell apart is equal: a picture that never changes has no distance from itself.
         away -= _ROUNDING * self._steps[..., None]
-        away = np.maximum(away, _NONE, out=away)
+        away = np.maximum(away, _ZERO, out=away)
         away /= self._usual.deviation
         distances = np.sqrt(np.einsum("nkd,nkd->nk", away, away) / away.shape[-1])
         return np.where(self._weights > 0, distances, np.inf)
@@ -274,7 +275,7 @@ class MemoryBank:
             slots = distances.argmin(axis=1)
             nearest = np.minimum.reduce(distances, axis=1)
             near = nearest <= self._take_up * self._usual.reach
-            self._usual.follow(vectors, vectors - self._prototypes[_at(places, slots)], nearest, self._learned)
+            self._usual.follow(vectors, vectors - self._prototypes[index_of(places, slots)], nearest, self._learned)
             (far,) = (~near).nonzero()
             if not len(far):
                 self._join(vectors, places, slots, at_ms, trusted=trusted)
@@ -299,7 +300,7 @@ class MemoryBank:
 
     def _begin(self, vectors: Floats, places: npt.NDArray[np.intp], at_ms: int, *, trusted: bool) -> None:
         """Make vectors of different places prototypes."""
-        at = _at(places, self._make_room(places))
+        at = index_of(places, self._make_room(places))
         self._hold(at, vectors)
         # Among things that come once each and wait, the place of the lightest keeps the weight of all.
         self._weights[at] = np.where(self._alone[at] & ~self._normal[at], self._weights[at], 0)
@@ -327,17 +328,17 @@ class MemoryBank:
             (slots,) = counts.nonzero()
             places, counts = np.zeros_like(slots), counts[slots]
             means = sums[slots] / counts[:, None]
-        at = _at(places, slots)
+        at = index_of(places, slots)
         self._weights[at] += counts
         steps = np.maximum(np.divide(counts, self._weights[at], dtype=np.float64), _SLOWEST_STEP)[:, None]
         held = self._prototypes[at]
         self._hold(at, held + steps * np.subtract(means, held, dtype=np.float64))
         self._note(at, at_ms, trusted=trusted)
 
-    def _note(self, at: At, at_ms: int, *, trusted: bool) -> None:
+    def _note(self, at: PrototypeIndex, at_ms: int, *, trusted: bool) -> None:
         """Note when prototypes were seen."""
         again = self._last_ms[at] < at_ms // SPELL_MS * SPELL_MS
-        if np.count_nonzero(again):
+        if again.any():
             self._spells[at] += again & (self._spells[at] < _TRUSTED)
             self._hours.count(at, again)
         if trusted:
@@ -346,7 +347,7 @@ class MemoryBank:
         self._last_ms[at] = at_ms
         self._shown[at] = True
 
-    def _hold(self, at: At, vectors: npt.NDArray[np.floating[Any]]) -> None:
+    def _hold(self, at: PrototypeIndex, vectors: npt.NDArray[np.floating[Any]]) -> None:
         # Rounded to the nearest, so that what never changes is held without drifting.
         largest = np.maximum.reduce(np.abs(vectors), axis=-1)
         steps = np.maximum((largest / _STEPS).astype(np.float16), _LEAST_STEP).astype(np.float32)
@@ -367,10 +368,3 @@ class MemoryBank:
         common = shares_up_to(islands, self._weights) > RARE_SHARE
         self._normal = (common | (spells >= LASTING_SPELLS)) & held
         self._alone = (islands.sum(axis=2) == 1) & held
-
-
-def _at(places: npt.NDArray[np.intp], slots: npt.NDArray[np.intp]) -> At:
-    if len(slots) > 1:
-        return places, slots
-    slot = int(slots[0])
-    return int(places[0]), slice(slot, slot + 1)

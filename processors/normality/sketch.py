@@ -159,8 +159,8 @@ def _rounded(number: float) -> float:
 def _are_atoms(weights: npt.NDArray[np.float64], weight_from: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     if not len(weights):
         return np.zeros(0, bool)
-    above, below = _bin_of(np.stack([weight_from - weights, weight_from]) / weight_from[0])
-    return above + 2 <= below
+    total = weight_from[0]
+    return _bin_of((weight_from - weights) / total) + 2 <= _bin_of(weight_from / total)
 
 
 def _merged(
@@ -185,7 +185,7 @@ def _merged(
 
 def _bin_of(share_above: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Which bin a place in the order belongs to: logarithmic in the tail, even in the bulk."""
-    clipped = np.minimum(np.maximum(share_above, _FINEST_SHARE), TAIL_SHARE)
+    clipped = np.clip(share_above, _FINEST_SHARE, TAIL_SHARE)
     tail = _TAIL_BINS * np.log(clipped / _FINEST_SHARE) / np.log(TAIL_SHARE / _FINEST_SHARE)
     bulk = _BULK_BINS * np.maximum(share_above - TAIL_SHARE, 0) / (1 - TAIL_SHARE)
     finest = np.minimum(share_above / _FINEST_SHARE, 1.0) - 1.0

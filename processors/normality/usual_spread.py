@@ -21,8 +21,8 @@ _FLOOR_SHARE: Final = np.array(0.01**2, np.float32)
 _FAR_OUT: Final = np.array(10, np.float32)
 """Distances count at most so many times the usual one where the usual one is learned."""
 _LEAST_REACH: Final = np.array(0.05, np.float32)
-_SMALLEST: Final = np.array(1e-6, np.float32)
-_NONE: Final = np.array(0, np.float32)
+_LEAST_DISTANCE: Final = np.array(1e-6, np.float32)
+_ZERO: Final = np.array(0, np.float32)
 _DEVIATIONS: Final = np.array(3, np.float32)
 """A distance of the mean and so many standard deviations is the unit of ratios."""
 
@@ -103,7 +103,7 @@ class UsualSpread:
         inside = np.minimum(distances, _FAR_OUT * self.reach)
         squares = np.square(away)
         if learned > 1:
-            squares *= np.square(inside / np.maximum(distances, _SMALLEST))[:, None]
+            squares *= np.square(inside / np.maximum(distances, _LEAST_DISTANCE))[:, None]
         square = np.square(inside)
         if len(self._reach) == 1 < len(inside):
             inside, square = _mean(inside[:, None]), _mean(square[:, None])
@@ -131,7 +131,7 @@ class UsualSpread:
         return spread
 
     def _late_unit(self) -> Floats:
-        deviation = np.sqrt(np.maximum(self._reach_square - np.square(self._reach), _NONE))
+        deviation = np.sqrt(np.maximum(self._reach_square - np.square(self._reach), _ZERO))
         unit: Floats = self._reach + _DEVIATIONS * deviation
         return unit
 

@@ -108,3 +108,16 @@ def test_a_state_that_does_not_fit_is_refused_by_name(name, array):
 
     with pytest.raises(ModelError, match=f"{name} of a spread"):
         UsualSpread.from_state(state, 1, 2, 0.0)
+
+
+def test_what_never_differs_is_measured_by_a_hundredth_of_its_size():
+    spread = UsualSpread(1, 2, 0.0)
+    vectors = np.array([[10, 1000]], np.float32)
+
+    spread.begin(vectors)
+    for learned in range(1, 100):
+        spread.follow(vectors, np.zeros((1, 2), np.float32), np.zeros(1, np.float32), learned)
+        if learned == 50:
+            vectors = 2 * vectors
+
+    assert spread.deviation == pytest.approx([0.2, 20], rel=0.05)
